@@ -1,0 +1,38 @@
+#!/bin/sh
+# Sets up what a fresh machine lacks. `environment`: the locked packages in .venv.
+# `tests`: Chromium and the fonts of the four languages, by the system's package manager.
+set -eu
+PYTHON=${PYTHON:-python3}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+system_install() {
+    if ! command -v apt-get >/dev/null; then
+        echo "please install by hand, this system has no apt-get: $*" >&2
+        exit 1
+    fi
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
+
+environment() {
+    "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        { echo "Python 3.11 or newer is needed" >&2; exit 1; }
+    "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || system_install python3-venv
+    [ -x .venv/bin/python ] || "$PYTHON" -m venv .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+}
+
+tests() {
+    missing=""
+    command -v chromium >/dev/null || missing="$missing chromium"
+    fc-list ':lang=ta' 2>/dev/null | grep -q . || missing="$missing fontconfig fonts-noto-core"
+    fc-list ':lang=zh-cn' 2>/dev/null | grep -q . || missing="$missing fonts-noto-cjk"
+    # shellcheck disable=SC2086
+    [ -z "$missing" ] || system_install $missing
+}
+
+"$1"

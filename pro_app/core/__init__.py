@@ -1,0 +1,1 @@
+"""Pure rules: instruments, wording, scoring, schedule. No Flask, no database, no clock."""

@@ -1,0 +1,100 @@
+"""What an assessment is at a moment: pure functions of its facts and `now`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """The state of an expected assessment; always exactly one."""
+
+    NOT_DUE = "not_due"
+    OPEN = "open"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    COMPLETED_LATE = "completed_late"
+    MISSED = "missed"
+    NOT_EXPECTED = "not_expected"
+
+
+class Standing(StrEnum):
+    """Whether an answer counts, and if not, why it is kept all the same."""
+
+    IN_TIME = "in_time"
+    LATE = "late"
+    AFTER_CLOSING = "after_closing"
+    AFTER_SUBMISSION = "after_submission"
+
+    @property
+    def counts(self) -> bool:
+        """Whether the answer is part of the assessment's current answers."""
+        return self in {Standing.IN_TIME, Standing.LATE}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the record knows of an assessment. Moments are in UTC.
+
+    `started_at` is the first answer given inside the window, `submitted_at` the submission,
+    `late` whether that came after closing, `withdrawn_at` when nothing more was expected.
+    """
+
+    opens_at: datetime
+    closes_at: datetime
+    started_at: datetime | None = None
+    submitted_at: datetime | None = None
+    late: bool = False
+    withdrawn_at: datetime | None = None
+
+    def last_moment(self, grace: timedelta) -> datetime:
+        """Until when answers count: closing, or, once begun, the end of the grace time."""
+        return self.closes_at + grace if self.started_at is not None else self.closes_at
+
+
+def status(facts: Facts, now: datetime, grace: timedelta) -> Status:
+    """The status at `now`. A window is open from `opens_at` and closed from `closes_at` on."""
+    if facts.submitted_at is not None:
+        return Status.COMPLETED_LATE if facts.late else Status.COMPLETED
+    ended = facts.last_moment(grace)
+    if facts.withdrawn_at is not None and facts.withdrawn_at < ended:
+        return Status.NOT_EXPECTED
+    if now < facts.opens_at:
+        return Status.NOT_DUE
+    if now >= ended:
+        return Status.MISSED
+    return Status.OPEN if facts.started_at is None else Status.IN_PROGRESS
+
+
+def missed_reason(facts: Facts) -> str:
+    """Why a missed assessment is missing: `partial` when some answers were given in time."""
+    return "partial" if facts.started_at is not None else "not_started"
+
+
+def standing(facts: Facts, answered_at: datetime, grace: timedelta) -> Standing:
+    """How an answer given at `answered_at` stands.
+
+    The first answer must fall inside the window; later ones may use the grace time and are late.
+    """
+    if facts.submitted_at is not None:
+        return Standing.AFTER_SUBMISSION
+    if answered_at < facts.closes_at:
+        return Standing.IN_TIME
+    return Standing.LATE if answered_at < facts.last_moment(grace) else Standing.AFTER_CLOSING
+
+
+def tapped_at(
+    device_time: datetime | None, sent_at: datetime | None, received_at: datetime
+) -> tuple[datetime, timedelta | None]:
+    """The moment of a tap on the server's clock, and the device's skew.
+
+    The device says when it was tapped and when it sent, both on its own clock; the difference is
+    trustworthy even when that clock is wrong. Skew = device clock - server clock at receipt
+    (it includes the time on the way). A tap is never later than its receipt. Without device
+    times the receipt stands for the tap.
+    """
+    if device_time is None or sent_at is None:
+        return received_at, None
+    age = max(sent_at - device_time, timedelta())
+    return received_at - age, sent_at - received_at

@@ -1,0 +1,57 @@
+"""The demonstration's entrance: step into the shoes of a person who has joined.
+
+Registered only by `pro-app demo`, and it opens devices of demonstration studies alone.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from flask import Blueprint, abort, redirect, render_template, session, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from pro_app.demo.people import PEOPLE
+from pro_app.models import Device, Participant
+from pro_app.services import secrets, studies
+from pro_app.web import access
+from pro_app.web.house import house
+
+blueprint = Blueprint("demo", __name__, url_prefix="/demo")
+PIN = "246813"
+
+
+@blueprint.get("/")
+@access.audience("public")
+def people() -> str:
+    """The people of the demonstration and the stage each is at."""
+    joined = [person for person in PEOPLE if person.joined]
+    return render_template("demo/people.html", people=joined, pin=PIN)
+
+
+@blueprint.post("/<number>")
+@access.audience("public")
+def enter(number: str) -> BaseResponse:
+    """Make this browser a device of the person, with a known PIN and an open session."""
+    now = house().clock()
+    with house().database.writing() as database:
+        participant = database.scalar(sa.select(Participant).where(Participant.number == number))
+        if participant is None:
+            abort(404)
+        study = studies.current(database, house().library, participant.study_id)
+        if study.definition.status != "demonstration":
+            abort(404)
+        token = secrets.new_token()
+        device = Device(
+            participant_id=participant.id,
+            token_hash=secrets.token_hash(token),
+            pin_hash=secrets.pin_hash(PIN),
+            created_at=now,
+            used_at=now,
+        )
+        database.add(device)
+        database.flush()
+        device_id = device.id
+    session.pop("token", None)
+    access.begin_session(device_id)
+    response = redirect(url_for("participant.today"), 303)
+    access.keep_device(response, token)
+    return response

@@ -1,0 +1,136 @@
+"""Assessments and what comes of them: answers, submissions and scores.
+
+Answers are an append-only record of operations; which one is current follows from their times.
+Status is never stored: `pro_app.core.assessment` derives it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from pro_app.models.database import Base
+from pro_app.models.participant import Participant
+
+MODES = ("own_phone", "site_tablet", "paper", "interview")
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+class Assessment(Base):
+    """One participant, one timepoint, one instrument: it opens, is answered, and closes."""
+
+    __tablename__ = "assessment"
+    __table_args__ = (
+        sa.UniqueConstraint("participant_id", "timepoint", "instrument", "occurrence"),
+        sa.CheckConstraint("opens_at < closes_at", name="window"),
+        sa.CheckConstraint("due_at BETWEEN opens_at AND closes_at", name="due"),
+        sa.CheckConstraint("occurrence >= 1", name="occurrence"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(sa.String(22), unique=True)
+    participant_id: Mapped[int] = mapped_column(sa.ForeignKey("participant.id"))
+    timepoint: Mapped[str] = mapped_column(sa.String(40))
+    occurrence: Mapped[int] = mapped_column(default=1)
+    instrument: Mapped[str] = mapped_column(sa.String(40))
+    place: Mapped[int]  # the protocol's order of instruments within the timepoint, from 1
+    opens_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    closes_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+
+    participant: Mapped[Participant] = relationship()
+    submission: Mapped[Submission | None] = relationship(back_populates="assessment")
+
+
+class Answer(Base):
+    """One operation on one item: answered, skipped, marked not applicable, or cleared.
+
+    `answered_at` is the moment of the tap on the server's clock (the device's time corrected by
+    the measured skew); `standing` says whether it counts: in time, late within the grace time, or
+    kept for the record only because the questionnaire was closed or already submitted.
+    """
+
+    __tablename__ = "answer"
+    __table_args__ = (
+        sa.CheckConstraint(
+            _one_of("state", ("answered", "skipped", "not_applicable", "cleared")), name="state"
+        ),
+        sa.CheckConstraint("(state = 'answered') = (code IS NOT NULL)", name="code"),
+        sa.CheckConstraint(
+            _one_of("standing", ("in_time", "late", "after_closing", "after_submission")),
+            name="standing",
+        ),
+        sa.CheckConstraint(_one_of("mode", MODES), name="mode"),
+        # read by services.answers: the operations of one assessment, newest last
+        sa.Index(None, "assessment_id", "item"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    operation: Mapped[str] = mapped_column(sa.String(36), unique=True)
+    assessment_id: Mapped[int] = mapped_column(sa.ForeignKey("assessment.id"))
+    item: Mapped[str] = mapped_column(sa.String(8))
+    state: Mapped[str] = mapped_column(sa.String(20))
+    code: Mapped[int | None]
+    standing: Mapped[str] = mapped_column(sa.String(20))
+    prompted: Mapped[bool]  # the question whether to leave it unanswered had been shown
+    answered_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    device_time: Mapped[str | None] = mapped_column(sa.String(40))  # as the device wrote it
+    skew_ms: Mapped[int | None]  # device clock minus server clock, milliseconds
+    language: Mapped[str] = mapped_column(sa.String(10))
+    wording: Mapped[str] = mapped_column(sa.String(64))
+    mode: Mapped[str] = mapped_column(sa.String(20))
+    originator: Mapped[str] = mapped_column(sa.String(20))
+    device_id: Mapped[int | None] = mapped_column(sa.ForeignKey("device.id"))
+
+
+class Submission(Base):
+    """The sealed answers of an assessment. There is at most one."""
+
+    __tablename__ = "submission"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assessment_id: Mapped[int] = mapped_column(sa.ForeignKey("assessment.id"), unique=True)
+    receipt: Mapped[str] = mapped_column(sa.String(64))
+    started_at: Mapped[datetime]
+    completed_at: Mapped[datetime]
+    submitted_at: Mapped[datetime]
+    late: Mapped[bool]
+    answers: Mapped[dict[str, Any]]  # item -> {state, code, language, wording, answered_at}
+    instrument_fingerprint: Mapped[str] = mapped_column(sa.String(64))
+    study_version: Mapped[int]
+    mode: Mapped[str] = mapped_column(sa.String(20))
+    device_id: Mapped[int | None] = mapped_column(sa.ForeignKey("device.id"))
+
+    assessment: Mapped[Assessment] = relationship(back_populates="submission")
+    scores: Mapped[list[Score]] = relationship(back_populates="submission", order_by="Score.id")
+
+
+class Score(Base):
+    """One scale of one submission under one version of a scoring, with its receipt."""
+
+    __tablename__ = "score"
+    __table_args__ = (
+        sa.UniqueConstraint("submission_id", "algorithm", "scale"),
+        sa.CheckConstraint("(value IS NULL) = (reason IS NOT NULL)", name="reason"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[int] = mapped_column(sa.ForeignKey("submission.id"))
+    scoring: Mapped[str] = mapped_column(sa.String(40))
+    algorithm: Mapped[str] = mapped_column(sa.String(80))
+    scale: Mapped[str] = mapped_column(sa.String(8))
+    value: Mapped[float | None] = mapped_column(sa.Double)
+    norm_based: Mapped[float | None] = mapped_column(sa.Double)
+    answered: Mapped[int | None]
+    reason: Mapped[str | None] = mapped_column(sa.String(40))
+    receipt: Mapped[dict[str, Any]]
+
+    submission: Mapped[Submission] = relationship(back_populates="scores")

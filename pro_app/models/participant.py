@@ -1,0 +1,105 @@
+"""Participants, the codes they join with, their devices and sessions. No name, no contact data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from pro_app.models.database import Base
+from pro_app.models.study import Site, Study
+
+
+class Participant(Base):
+    """A person in a study, known by the study number alone."""
+
+    __tablename__ = "participant"
+    __table_args__ = (
+        sa.UniqueConstraint("study_id", "number"),
+        sa.CheckConstraint("text_size BETWEEN 0 AND 2", name="text_size"),
+        sa.CheckConstraint("(notice_version IS NULL) = (notice_at IS NULL)", name="notice"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(sa.ForeignKey("study.id"))
+    site_id: Mapped[int] = mapped_column(sa.ForeignKey("site.id"), index=True)
+    number: Mapped[str] = mapped_column(sa.String(40))
+    language: Mapped[str] = mapped_column(sa.String(10))
+    text_size: Mapped[int] = mapped_column(default=0)
+    notice_version: Mapped[str | None] = mapped_column(sa.String(40))
+    notice_language: Mapped[str | None] = mapped_column(sa.String(10))
+    notice_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+
+    study: Mapped[Study] = relationship()
+    site: Mapped[Site] = relationship()
+
+
+class JoiningCode(Base):
+    """A single-use code; only its slow hash is kept. A newer one replaces it."""
+
+    __tablename__ = "joining_code"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(sa.ForeignKey("participant.id"), index=True)
+    code_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    replaced_at: Mapped[datetime | None]
+
+
+class Device(Base):
+    """One browser bound to one participant, with its own PIN and count of wrong ones."""
+
+    __tablename__ = "device"
+    __table_args__ = (sa.CheckConstraint("pin_failures >= 0", name="pin_failures"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(sa.ForeignKey("participant.id"), index=True)
+    token_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    pin_hash: Mapped[str | None] = mapped_column(sa.String(200))
+    pin_failures: Mapped[int] = mapped_column(default=0)
+    pin_wait_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class DeviceSession(Base):
+    """The time between a right PIN and locking; ends by idleness, age or the person's wish."""
+
+    __tablename__ = "device_session"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    device_id: Mapped[int] = mapped_column(sa.ForeignKey("device.id"), index=True)
+    token_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class CodeRequest(Base):
+    """A participant asked for a new joining code; open until a code is made."""
+
+    __tablename__ = "code_request"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(sa.ForeignKey("participant.id"), index=True)
+    requested_at: Mapped[datetime]
+    handled_at: Mapped[datetime | None]
+
+
+class Attempt(Base):
+    """A failed try at something guessable, counted per source to slow guessing down."""
+
+    __tablename__ = "attempt"
+    # read by services.enrolment: failures of one kind from one source since a moment
+    __table_args__ = (sa.Index(None, "kind", "source", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(20))
+    source: Mapped[str] = mapped_column(sa.String(64))
+    at: Mapped[datetime]

@@ -1,0 +1,229 @@
+"""Assessments: opening them, finding a participant's own, and what there is to do today."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pro_app.core.assessment import Facts, Standing, Status, missed_reason, status
+from pro_app.core.library import Library
+from pro_app.core.study import StudyDefinition
+from pro_app.models import Answer, Assessment, Participant, Submission
+from pro_app.services import audit
+from pro_app.services.studies import CurrentStudy
+
+
+class AssessmentError(Exception):
+    """An assessment that cannot be opened as asked; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From when, by when and until when an assessment is open. Moments with a zone."""
+
+    opens_at: datetime
+    due_at: datetime
+    closes_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An assessment as the record knows it, with its facts."""
+
+    id: int
+    public_id: str
+    participant_id: int
+    timepoint: str
+    occurrence: int
+    instrument: str
+    place: int
+    due_at: datetime
+    submission_id: int | None
+    facts: Facts
+
+    def status(self, now: datetime, grace: timedelta) -> Status:
+        """The status at `now`, see `pro_app.core.assessment.status`."""
+        return status(self.facts, now, grace)
+
+
+def open_timepoint(
+    session: Session,
+    study: CurrentStudy,
+    participant_id: int,
+    timepoint_code: str,
+    window: Window,
+    now: datetime,
+    occurrence: int = 1,
+) -> list[Assessment]:
+    """One assessment for each instrument of a timepoint, all with this window.
+
+    Raises AssessmentError if the timepoint is unknown, the window runs backwards, the
+    participant has withdrawn, or has these assessments already.
+    """
+    participant = audit.lock_participant(session, participant_id)
+    try:
+        timepoint = study.definition.timepoint(timepoint_code)
+    except KeyError:
+        known = ", ".join(entry.code for entry in study.definition.timepoints)
+        raise AssessmentError(
+            f"the study has no timepoint {timepoint_code!r}; it has {known}"
+        ) from None
+    if (
+        not window.opens_at <= window.due_at <= window.closes_at
+        or window.opens_at == window.closes_at
+    ):
+        raise AssessmentError("the window must open, be due and close in this order")
+    if participant.withdrawn_at is not None:
+        raise AssessmentError(f"{participant.number} has withdrawn")
+    taken = sa.select(Assessment.id).where(
+        Assessment.participant_id == participant_id,
+        Assessment.timepoint == timepoint_code,
+        Assessment.occurrence == occurrence,
+    )
+    if session.scalar(taken.limit(1)) is not None:
+        raise AssessmentError(f"{participant.number} has {timepoint_code} already")
+    opened = [
+        Assessment(
+            public_id=secrets.token_urlsafe(12),
+            participant_id=participant_id,
+            timepoint=timepoint_code,
+            occurrence=occurrence,
+            instrument=instrument,
+            place=place,
+            opens_at=window.opens_at,
+            due_at=window.due_at,
+            closes_at=window.closes_at,
+            created_at=now,
+        )
+        for place, instrument in enumerate(timepoint.instruments, start=1)
+    ]
+    session.add_all(opened)
+    session.flush()
+    entries = [_opening(assessment) for assessment in opened]
+    audit.record(session, audit.participant_stream(participant_id), now, entries)
+    return opened
+
+
+def _opening(assessment: Assessment) -> audit.Entry:
+    return audit.Entry(
+        "site",
+        "open_assessment",
+        f"assessment/{assessment.public_id}",
+        detail={
+            "timepoint": assessment.timepoint,
+            "occurrence": assessment.occurrence,
+            "instrument": assessment.instrument,
+            "opens_at": assessment.opens_at.isoformat(),
+            "due_at": assessment.due_at.isoformat(),
+            "closes_at": assessment.closes_at.isoformat(),
+        },
+    )
+
+
+_started_at = (
+    sa.select(sa.func.min(Answer.answered_at))
+    .where(Answer.assessment_id == Assessment.id, Answer.standing == Standing.IN_TIME.value)
+    .correlate(Assessment)
+    .scalar_subquery()
+)
+_known = (
+    sa.select(
+        Assessment.id,
+        Assessment.public_id,
+        Assessment.participant_id,
+        Assessment.timepoint,
+        Assessment.occurrence,
+        Assessment.instrument,
+        Assessment.place,
+        Assessment.due_at,
+        Submission.id.label("submission_id"),
+        Assessment.opens_at,
+        Assessment.closes_at,
+        _started_at.label("started_at"),
+        Submission.submitted_at,
+        sa.func.coalesce(Submission.late, sa.false()).label("late"),
+        Participant.withdrawn_at,
+    )
+    .join(Participant, Participant.id == Assessment.participant_id)
+    .outerjoin(Submission, Submission.assessment_id == Assessment.id)
+)
+_known_own = _known.where(
+    Assessment.public_id == sa.bindparam("public_id"),
+    Assessment.participant_id == sa.bindparam("participant_id"),
+)
+_known_all = _known.order_by(Assessment.opens_at, Assessment.place, Assessment.id)
+
+
+def _from_row(row: Any) -> Known:
+    opens_at, closes_at, started_at, submitted_at, late, withdrawn_at = row[9:]
+    facts = Facts(opens_at, closes_at, started_at, submitted_at, bool(late), withdrawn_at)
+    return Known(*(*row[:9], facts))
+
+
+def hold_own(session: Session, public_id: str, participant_id: int) -> Known | None:
+    """`find_own` for writing: what is found stays so until the transaction ends."""
+    audit.lock_stream(session, participant_id)
+    return find_own(session, public_id, participant_id)
+
+
+def find_own(session: Session, public_id: str, participant_id: int) -> Known | None:
+    """A participant's own assessment; somebody else's is as unknown as none."""
+    row = session.execute(
+        _known_own, {"public_id": public_id, "participant_id": participant_id}
+    ).first()
+    return None if row is None else _from_row(row)
+
+
+def of_participant(session: Session, participant_id: int) -> list[Known]:
+    """All of a participant's assessments, by opening time and place."""
+    rows = session.execute(_known_all.where(Assessment.participant_id == participant_id))
+    return [_from_row(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What a participant sees first: what is open, what comes next, how many are done, and when
+    the last answer reached the study."""
+
+    open: tuple[Known, ...]
+    next: Known | None
+    done: int
+    received_at: datetime | None
+
+
+def today(
+    session: Session, definition: StudyDefinition, participant_id: int, now: datetime
+) -> Today:
+    """What there is to do at `now`."""
+    known = of_participant(session, participant_id)
+    by_status = [(one.status(now, definition.grace), one) for one in known]
+    active = {Status.OPEN, Status.IN_PROGRESS}
+    done = {Status.COMPLETED, Status.COMPLETED_LATE}
+    return Today(
+        open=tuple(one for state, one in by_status if state in active),
+        next=next((one for state, one in by_status if state is Status.NOT_DUE), None),
+        done=sum(state in done for state, _ in by_status),
+        received_at=session.scalar(_last_received, {"participant_id": participant_id}),
+    )
+
+
+_last_received = (
+    sa.select(sa.func.max(Answer.received_at))
+    .join(Assessment, Assessment.id == Answer.assessment_id)
+    .where(Assessment.participant_id == sa.bindparam("participant_id"))
+)
+
+
+def remark_on(known: Known, library: Library, language: str, state: Status) -> str | None:
+    """Why an assessment is missed, or cannot be answered in a language; None if all is well."""
+    if state is Status.MISSED:
+        return missed_reason(known.facts)
+    active = {Status.NOT_DUE, Status.OPEN, Status.IN_PROGRESS}
+    if state in active and library.wording(known.instrument, language) is None:
+        return f"no wording in {language}"
+    return None

@@ -1,0 +1,241 @@
+"""The audit trail: entries written in the transaction of the change they tell of, and their check.
+
+Each stream is a chain: hash = SHA-256(domain tag, hash before, canonical JSON of the entry). The
+first entry follows GENESIS. Canonical JSON: sorted keys, no spaces, NFC text, UTC moments.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+import sqlalchemy.orm
+from sqlalchemy.orm import Session
+
+from pro_app.models import Answer, Assessment, AuditEntry, Participant, Submission
+
+DOMAIN = b"pro_app audit entry 1\n"
+GENESIS = "0" * 64
+
+
+Row = Mapping[Any, Any]  # a table's row by column name
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is put on record: an action on an object, of one field from `old` to `new`.
+
+    `actor` is `participant`, `site` or `system`, with an id where there is one.
+    """
+
+    actor: str
+    action: str
+    object: str
+    field: str | None = None
+    old: str | None = None
+    new: str | None = None
+    detail: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something the trail shows to be wrong: where, and what."""
+
+    stream: str
+    seq: int | None
+    reason: str
+
+
+def participant_stream(participant_id: int) -> str:
+    """The name of a participant's stream."""
+    return f"participant/{participant_id}"
+
+
+def study_stream(study_id: int) -> str:
+    """The name of a study's stream, for administration."""
+    return f"study/{study_id}"
+
+
+_head = (
+    sa.select(AuditEntry.seq, AuditEntry.hash)
+    .where(AuditEntry.stream == sa.bindparam("stream"))
+    .order_by(AuditEntry.seq.desc())
+    .limit(1)
+)
+_insert = sa.insert(AuditEntry.__table__)  # type: ignore[arg-type]
+
+
+def record(session: Session, stream: str, at: datetime, entries: Sequence[Entry]) -> str:
+    """Append entries to a stream within the caller's transaction; the new head's hash.
+
+    The caller holds the stream's lock: any writer on SQLite, the participant's or study's row
+    (`FOR UPDATE`) on PostgreSQL. A writer without it fails on the unique (stream, seq).
+    """
+    head = session.execute(_head, {"stream": stream}).first()
+    seq, previous = head if head is not None else (0, GENESIS)
+    rows = []
+    for entry in entries:
+        seq += 1
+        row = {
+            "stream": stream,
+            "seq": seq,
+            "at": at,
+            "actor": entry.actor,
+            "action": entry.action,
+            "object": entry.object,
+            "field": entry.field,
+            "old": entry.old,
+            "new": entry.new,
+            "detail": dict(entry.detail),
+            "previous_hash": previous,
+        }
+        previous = row["hash"] = entry_hash(row)
+        rows.append(row)
+    session.execute(_insert, rows)
+    return str(previous)
+
+
+def entry_hash(row: Row) -> str:
+    """The hash of an entry given as a mapping with the table's column names."""
+    covered = {
+        name: row[name]
+        for name in ("stream", "seq", "actor", "action", "object", "field", "old", "new", "detail")
+    }
+    covered["at"] = row["at"].astimezone(UTC).isoformat(timespec="microseconds")
+    text = json.dumps(covered, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    canonical = unicodedata.normalize("NFC", text).encode()
+    return hashlib.sha256(DOMAIN + row["previous_hash"].encode() + b"\n" + canonical).hexdigest()
+
+
+def verify(session: Session) -> Iterator[Fault]:
+    """Every fault of every stream: broken chains, gaps, and data that the trail does not tell."""
+    columns = AuditEntry.__table__.columns
+    rows = session.execute(
+        sa.select(*columns)
+        .order_by(AuditEntry.stream, AuditEntry.seq)
+        .execution_options(yield_per=1_000)
+    ).mappings()
+    told: dict[str, tuple[str, int]] = {}
+    stream, seq, previous = "", 0, GENESIS
+    for row in rows:
+        if row["stream"] != stream:
+            stream, seq, previous = row["stream"], 0, GENESIS
+        yield from _entry_faults(row, seq, previous)
+        seq, previous = row["seq"], row["hash"]
+        if "digest" in row["detail"]:
+            told[row["detail"]["digest"]] = (row["stream"], row["seq"])
+    yield from _data_faults(session, told)
+
+
+def _entry_faults(row: Row, seq: int, previous: str) -> Iterator[Fault]:
+    if row["seq"] != seq + 1:
+        yield Fault(row["stream"], row["seq"], f"entries {seq + 1} to {row['seq'] - 1} are missing")
+    if row["previous_hash"] != previous:
+        yield Fault(row["stream"], row["seq"], "does not follow the entry before it")
+    if entry_hash(row) != row["hash"]:
+        yield Fault(row["stream"], row["seq"], "was changed after it was written")
+
+
+def _data_faults(session: Session, told: dict[str, tuple[str, int]]) -> Iterator[Fault]:
+    """Data whose content no entry tells, and entries whose data are gone."""
+    for stream, label, digest in _data_digests(session):
+        if told.pop(digest, None) is None:
+            yield Fault(stream, None, f"{label} is not as the trail tells it")
+    for stream, seq in told.values():
+        yield Fault(stream, seq, "tells of data that are gone or were changed")
+
+
+def _data_digests(session: Session) -> Iterator[tuple[str, str, str]]:
+    """Stream, description and digest of every answer, submission and set of scores."""
+    answers = session.execute(
+        sa.select(*Answer.__table__.columns, Assessment.participant_id)
+        .join(Assessment, Assessment.id == Answer.assessment_id)
+        .execution_options(yield_per=1_000)
+    ).mappings()
+    for row in answers:
+        stream = participant_stream(row["participant_id"])
+        yield stream, f"answer {row['operation']} to {row['item']}", answer_digest(row)
+    submissions = session.execute(
+        sa.select(Submission, Assessment.participant_id)
+        .join(Assessment, Assessment.id == Submission.assessment_id)
+        .options(sa.orm.selectinload(Submission.scores))
+        .execution_options(yield_per=500)
+    )
+    for submission, participant_id in submissions:
+        stream = participant_stream(participant_id)
+        told = {column.key: getattr(submission, column.key) for column in _submission_columns}
+        yield stream, f"submission {submission.id}", submission_digest(told)
+        by_algorithm: dict[str, list[Row]] = {}
+        for score in submission.scores:
+            by_algorithm.setdefault(score.algorithm, []).append(
+                {name: getattr(score, name) for name in _SCORE_FIELDS}
+            )
+        for algorithm, scores in by_algorithm.items():
+            label = f"scores of submission {submission.id} by {algorithm}"
+            yield stream, label, scores_digest(submission.id, scores)
+
+
+_submission_columns = tuple(
+    column for column in Submission.__table__.columns if column.key not in {"id", "receipt"}
+)
+_answer_columns = tuple(column for column in Answer.__table__.columns if column.key != "id")
+_SCORE_FIELDS = (
+    "algorithm", "scale", "value", "norm_based", "answered", "reason", "receipt",
+)  # fmt: skip
+
+
+def answer_digest(row: Row) -> str:
+    """A hash over everything that an answer's row says, except its key."""
+    return _digest([_plain(row[column.key]) for column in _answer_columns])
+
+
+def submission_digest(row: Row) -> str:
+    """A hash over everything that a submission's row says, except its key: the receipt."""
+    return _digest([_plain(row[column.key]) for column in _submission_columns])
+
+
+def scores_digest(submission_id: int, scores: Sequence[Row]) -> str:
+    """A hash over one submission's scores under one algorithm, in their order."""
+    return _digest([submission_id, *([score[name] for name in _SCORE_FIELDS] for score in scores)])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    return value
+
+
+def _digest(values: Sequence[Any]) -> str:
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def lock_stream(session: Session, participant_id: int) -> None:
+    """Hold a participant's stream until the transaction ends, without reading the row.
+
+    SQLite holds the whole database from `Database.writing` on; nothing is left to lock.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(_lock, {"id": participant_id})
+
+
+def lock_participant(session: Session, participant_id: int) -> Participant:
+    """The participant's row, and its stream held until the transaction ends."""
+    return session.execute(
+        sa.select(Participant).where(Participant.id == participant_id).with_for_update()
+    ).scalar_one()
+
+
+_lock = sa.select(Participant.id).where(Participant.id == sa.bindparam("id")).with_for_update()
+
+
+def count(session: Session) -> int:
+    """How many entries there are in all streams."""
+    return session.scalar(sa.select(sa.func.count()).select_from(AuditEntry)) or 0

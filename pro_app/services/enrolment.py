@@ -1,0 +1,443 @@
+"""Enrolling participants, and how they and their devices are let in.
+
+A code made by the site binds a browser once; the browser's own 256-bit token and a PIN open it
+afterwards. A PIN is only ever checked together with that token: five wrong ones wait a quarter
+of an hour, ten in all need a new code from the site. So six digits are enough, and nobody
+without the device can lock a participant out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pro_app.core.study import NATIONAL_IDENTITY
+from pro_app.models import (
+    Attempt,
+    CodeRequest,
+    Device,
+    DeviceSession,
+    JoiningCode,
+    Participant,
+    Site,
+)
+from pro_app.services import audit, secrets
+from pro_app.services.studies import CurrentStudy
+
+CODE_LIFE = timedelta(hours=72)  # a printed card is used within days, or made anew
+PIN_WAIT_AFTER = 5
+PIN_WAIT = timedelta(minutes=15)
+PIN_LIMIT = 10
+SESSION_IDLE = timedelta(minutes=30)  # a phone left on a table
+SESSION_LIFE = timedelta(hours=12)  # a day's answering
+SEEN_EVERY = timedelta(minutes=1)  # how exactly the last use is kept
+TRIES = 20  # failed codes from one network address within TRY_PERIOD
+TRY_PERIOD = timedelta(hours=1)
+NOTICE_LIFE = timedelta(days=365)  # then the privacy notice is shown again
+
+
+class EnrolmentError(Exception):
+    """Something the site asked for that cannot be done; the message says why."""
+
+
+def add_participant(
+    session: Session,
+    study: CurrentStudy,
+    site_code: str,
+    number: str,
+    language: str,
+    now: datetime,
+) -> Participant:
+    """Enrol a participant. Raises EnrolmentError naming what is wrong."""
+    definition = study.definition
+    if NATIONAL_IDENTITY.search(number):
+        raise EnrolmentError("the study number has the shape of a national identity number")
+    if not definition.number_pattern.fullmatch(number):
+        pattern = definition.number_pattern.pattern
+        raise EnrolmentError(f"the study number {number!r} does not fit the pattern {pattern}")
+    if language not in definition.languages:
+        known = ", ".join(definition.languages)
+        raise EnrolmentError(f"the study has no language {language!r}; it has {known}")
+    site = session.scalar(sa.select(Site).where(Site.study_id == study.id, Site.code == site_code))
+    if site is None:
+        raise EnrolmentError(f"the study has no site {site_code!r}")
+    taken = sa.select(Participant.id).where(
+        Participant.study_id == study.id, Participant.number == number
+    )
+    if session.scalar(taken) is not None:
+        raise EnrolmentError(f"the study number {number} is taken")
+    participant = Participant(
+        study_id=study.id, site_id=site.id, number=number, language=language, created_at=now
+    )
+    session.add(participant)
+    session.flush()
+    entry = audit.Entry(
+        "site", "enrol", "participant", detail={"number": number, "language": language}
+    )
+    audit.record(session, audit.participant_stream(participant.id), now, [entry])
+    return participant
+
+
+def issue_code(session: Session, participant_id: int, key: str, now: datetime) -> str:
+    """A new joining code; every older one is dead from now on."""
+    participant = audit.lock_participant(session, participant_id)
+    if participant.withdrawn_at is not None:
+        raise EnrolmentError(f"{participant.number} has withdrawn; readmit first")
+    _replace_codes(session, participant_id, now)
+    session.execute(
+        sa.update(CodeRequest)
+        .where(CodeRequest.participant_id == participant_id, CodeRequest.handled_at.is_(None))
+        .values(handled_at=now)
+    )
+    code = secrets.new_code()
+    session.add(
+        JoiningCode(
+            participant_id=participant_id,
+            code_hash=secrets.code_hash(code, key),
+            created_at=now,
+            expires_at=now + CODE_LIFE,
+        )
+    )
+    session.flush()
+    entry = audit.Entry("site", "issue_code", "participant")
+    audit.record(session, audit.participant_stream(participant_id), now, [entry])
+    return code
+
+
+def _replace_codes(session: Session, participant_id: int, now: datetime) -> None:
+    session.execute(
+        sa.update(JoiningCode)
+        .where(
+            JoiningCode.participant_id == participant_id,
+            JoiningCode.used_at.is_(None),
+            JoiningCode.replaced_at.is_(None),
+        )
+        .values(replaced_at=now)
+    )
+
+
+def withdraw(session: Session, participant_id: int, now: datetime) -> None:
+    """End participation: devices, sessions and codes are dead at once; the data stay."""
+    participant = audit.lock_participant(session, participant_id)
+    if participant.withdrawn_at is not None:
+        return
+    participant.withdrawn_at = now
+    _replace_codes(session, participant_id, now)
+    session.execute(
+        sa.update(Device)
+        .where(Device.participant_id == participant_id, Device.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+    session.flush()
+    entry = audit.Entry("site", "withdraw", "participant")
+    audit.record(session, audit.participant_stream(participant_id), now, [entry])
+
+
+def readmit(session: Session, participant_id: int, now: datetime) -> None:
+    """Take a withdrawn participant in again, after a new consent; a new code is needed."""
+    participant = audit.lock_participant(session, participant_id)
+    if participant.withdrawn_at is None:
+        raise EnrolmentError(f"{participant.number} has not withdrawn")
+    participant.withdrawn_at = None
+    session.flush()
+    entry = audit.Entry("site", "readmit", "participant")
+    audit.record(session, audit.participant_stream(participant_id), now, [entry])
+
+
+def too_many_tries(session: Session, kind: str, source: str, now: datetime) -> bool:
+    """Whether this source has failed too often lately."""
+    count = session.scalar(
+        sa.select(sa.func.count())
+        .select_from(Attempt)
+        .where(Attempt.kind == kind, Attempt.source == source, Attempt.at > now - TRY_PERIOD)
+    )
+    return (count or 0) >= TRIES
+
+
+def note_try(session: Session, kind: str, source: str, now: datetime) -> None:
+    """Count a failed try, and forget those that no longer matter."""
+    session.execute(sa.delete(Attempt).where(Attempt.at <= now - TRY_PERIOD))
+    session.add(Attempt(kind=kind, source=source, at=now))
+
+
+def find_code(session: Session, code: str, key: str, now: datetime) -> JoiningCode | None:
+    """The living joining code that this text is; None for an unknown, used, expired or
+    replaced one alike. It takes the same time for each."""
+    hashed = secrets.code_hash(code, key)
+    found = session.scalar(sa.select(JoiningCode).where(JoiningCode.code_hash == hashed))
+    if found is None or found.used_at is not None or found.replaced_at is not None:
+        return None
+    return found if now < found.expires_at else None
+
+
+def request_code(session: Session, study_id: int, number: str, now: datetime) -> None:
+    """Note for the site that a participant asks for a new code; says nothing to the asker."""
+    participant_id = session.scalar(
+        sa.select(Participant.id).where(
+            Participant.study_id == study_id,
+            Participant.number == number,
+            Participant.withdrawn_at.is_(None),
+        )
+    )
+    if participant_id is None:
+        return
+    audit.lock_participant(session, participant_id)
+    waiting = sa.select(CodeRequest.id).where(
+        CodeRequest.participant_id == participant_id, CodeRequest.handled_at.is_(None)
+    )
+    if session.scalar(waiting) is None:
+        session.add(CodeRequest(participant_id=participant_id, requested_at=now))
+        entry = audit.Entry("participant", "request_code", "participant")
+        audit.record(session, audit.participant_stream(participant_id), now, [entry])
+
+
+def bind_device(
+    session: Session,
+    code_id: int,
+    notice_version: str,
+    notice_language: str,
+    now: datetime,
+    replaces: int | None = None,
+) -> tuple[str, int] | None:
+    """Use up a joining code and bind this browser: the device's token and id.
+
+    None when the code died in the meantime. `replaces` is the device that this browser was
+    before; it is revoked, because its token is about to be overwritten. The language in which
+    the notice was accepted becomes the participant's.
+    """
+    code = session.scalars(
+        sa.select(JoiningCode).where(JoiningCode.id == code_id).with_for_update()
+    ).one_or_none()
+    dead = code is None or code.used_at is not None or code.replaced_at is not None
+    if dead or code is None or now >= code.expires_at:
+        return None
+    code.used_at = now
+    participant = audit.lock_participant(session, code.participant_id)
+    token = secrets.new_token()
+    device = Device(
+        participant_id=participant.id,
+        token_hash=secrets.token_hash(token),
+        created_at=now,
+        used_at=now,
+    )
+    session.add(device)
+    if replaces is not None:
+        session.execute(sa.update(Device).where(Device.id == replaces).values(revoked_at=now))
+    session.flush()
+    actor = f"participant/device {device.id}"
+    stream = audit.participant_stream(participant.id)
+    audit.record(session, stream, now, [audit.Entry(actor, "join", f"device/{device.id}")])
+    accept_notice(session, participant, notice_version, notice_language, actor, now)
+    _change(session, participant, "language", notice_language, actor, now)
+    return token, device.id
+
+
+def accept_notice(
+    session: Session,
+    participant: Participant,
+    version: str,
+    language: str,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Record that the participant has read and accepted the privacy notice."""
+    entry = audit.Entry(
+        actor,
+        "accept_notice",
+        "participant",
+        "notice_version",
+        participant.notice_version,
+        version,
+        {"language": language},
+    )
+    participant.notice_version = version
+    participant.notice_language = language
+    participant.notice_at = now
+    session.flush()
+    audit.record(session, audit.participant_stream(participant.id), now, [entry])
+
+
+class PinResult(StrEnum):
+    """What came of a PIN."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    WAIT = "wait"
+    SITE = "site"
+
+
+@dataclass(frozen=True, slots=True)
+class PinCheck:
+    """The result, and until when to wait if it is WAIT."""
+
+    result: PinResult
+    wait_until: datetime | None = None
+
+
+def set_pin(session: Session, device_id: int, pin: str, now: datetime) -> None:
+    """Set a device's first PIN. The caller has checked it with `secrets.pin_fault`."""
+    device = _lock_device(session, device_id)
+    if device.pin_hash is not None:
+        raise EnrolmentError("the device has a PIN")
+    device.pin_hash = secrets.pin_hash(pin)
+    _note(session, device, "set_pin", now)
+
+
+def check_pin(session: Session, device_id: int, pin: str, now: datetime) -> PinCheck:
+    """Check a PIN on its device and count the wrong ones."""
+    device = _lock_device(session, device_id)
+    if device.pin_failures >= PIN_LIMIT or device.pin_hash is None:
+        return PinCheck(PinResult.SITE)
+    if device.pin_wait_until is not None and now < device.pin_wait_until:
+        return PinCheck(PinResult.WAIT, device.pin_wait_until)
+    if secrets.pin_matches(device.pin_hash, pin):
+        device.pin_failures = 0
+        device.pin_wait_until = None
+        _note(session, device, "unlock", now)
+        return PinCheck(PinResult.RIGHT)
+    device.pin_failures += 1
+    device.pin_wait_until = None
+    if device.pin_failures == PIN_WAIT_AFTER:
+        device.pin_wait_until = now + PIN_WAIT
+    _note(session, device, "wrong_pin", now)
+    if device.pin_failures >= PIN_LIMIT:
+        return PinCheck(PinResult.SITE)
+    if device.pin_wait_until is not None:
+        return PinCheck(PinResult.WAIT, device.pin_wait_until)
+    return PinCheck(PinResult.WRONG)
+
+
+def _lock_device(session: Session, device_id: int) -> Device:
+    device = session.scalars(
+        sa.select(Device).where(Device.id == device_id).with_for_update()
+    ).one()
+    audit.lock_participant(session, device.participant_id)
+    return device
+
+
+def _note(session: Session, device: Device, action: str, now: datetime) -> None:
+    session.flush()
+    entry = audit.Entry(f"participant/device {device.id}", action, f"device/{device.id}")
+    audit.record(session, audit.participant_stream(device.participant_id), now, [entry])
+
+
+def start_session(session: Session, device_id: int, now: datetime) -> str:
+    """Begin a session on a device whose PIN was just given or set: the session's token."""
+    token = secrets.new_token()
+    session.add(
+        DeviceSession(
+            device_id=device_id, token_hash=secrets.token_hash(token), created_at=now, seen_at=now
+        )
+    )
+    session.execute(sa.update(Device).where(Device.id == device_id).values(used_at=now))
+    return token
+
+
+def end_session(session: Session, token: str, now: datetime) -> None:
+    """End a session; its token opens nothing from now on."""
+    row = session.execute(
+        sa.select(DeviceSession, Device)
+        .join(Device, Device.id == DeviceSession.device_id)
+        .where(
+            DeviceSession.token_hash == secrets.token_hash(token), DeviceSession.ended_at.is_(None)
+        )
+    ).one_or_none()
+    if row is not None:
+        found, device = row
+        audit.lock_participant(session, device.participant_id)
+        found.ended_at = now
+        _note(session, device, "lock", now)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The participant before the phone: who, on which device, and whether the PIN was given."""
+
+    participant_id: int
+    study_id: int
+    number: str
+    language: str
+    text_size: int
+    notice_version: str | None
+    notice_at: datetime | None
+    device_id: int
+    has_pin: bool
+    unlocked: bool
+    seen_at: datetime | None = None
+
+
+_person_columns = (
+    Participant.id,
+    Participant.study_id,
+    Participant.number,
+    Participant.language,
+    Participant.text_size,
+    Participant.notice_version,
+    Participant.notice_at,
+    Device.id,
+    Device.pin_hash.is_not(None),
+)
+_by_session = (
+    sa.select(*_person_columns, DeviceSession.created_at, DeviceSession.seen_at)
+    .join(Device, Device.id == DeviceSession.device_id)
+    .join(Participant, Participant.id == Device.participant_id)
+    .where(
+        DeviceSession.token_hash == sa.bindparam("token"),
+        DeviceSession.ended_at.is_(None),
+        Device.revoked_at.is_(None),
+    )
+)
+_by_device = (
+    sa.select(*_person_columns)
+    .join(Participant, Participant.id == Device.participant_id)
+    .where(Device.token_hash == sa.bindparam("token"), Device.revoked_at.is_(None))
+)
+
+
+def person_of_session(session: Session, token: str, now: datetime) -> Person | None:
+    """The person whose session this is, if it has not ended, aged or lain idle."""
+    row: Any = session.execute(_by_session, {"token": secrets.token_hash(token)}).first()
+    if row is None:
+        return None
+    created_at, seen_at = row[-2:]
+    if now - created_at > SESSION_LIFE or now - seen_at > SESSION_IDLE:
+        return None
+    return Person(*(*row[:-2], True, seen_at))
+
+
+def person_of_device(session: Session, token: str) -> Person | None:
+    """The person whose device this is, still locked."""
+    row: Any = session.execute(_by_device, {"token": secrets.token_hash(token)}).first()
+    return None if row is None else Person(*(*row, False))
+
+
+def touch_session(session: Session, token: str, now: datetime) -> None:
+    """Note that a session is in use."""
+    session.execute(
+        sa.update(DeviceSession)
+        .where(DeviceSession.token_hash == secrets.token_hash(token))
+        .values(seen_at=now)
+    )
+
+
+def change_setting(session: Session, person: Person, field: str, value: str, now: datetime) -> None:
+    """Set a participant's `language` or `text_size`, on the record."""
+    participant = audit.lock_participant(session, person.participant_id)
+    _change(session, participant, field, value, f"participant/device {person.device_id}", now)
+
+
+def _change(
+    session: Session, participant: Participant, field: str, value: str, actor: str, now: datetime
+) -> None:
+    old = str(getattr(participant, field))
+    if old == value:
+        return
+    setattr(participant, field, int(value) if field == "text_size" else value)
+    session.flush()
+    entry = audit.Entry(actor, "change_setting", "participant", field, old, value)
+    audit.record(session, audit.participant_stream(participant.id), now, [entry])

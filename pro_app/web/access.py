@@ -1,0 +1,189 @@
+"""Who may see which page. Every endpoint names its audience; one that does not is refused.
+
+A browser that has joined carries the device's token in a cookie of its own; the session, begun
+by the PIN, is named in Flask's signed cookie by a token whose hash is a row. The CSRF token
+lives as long as the device does, so that a page left open overnight can still send its answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import (
+    Response,
+    current_app,
+    g,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask_wtf.csrf import generate_csrf
+from werkzeug.wrappers import Response as BaseResponse
+
+from pro_app.services import enrolment, studies
+from pro_app.services.enrolment import NOTICE_LIFE, Person
+from pro_app.web.house import house
+from pro_app.web.locale import COOKIE_AGE
+
+View = TypeVar("View", bound=Callable[..., Any])
+AUDIENCES = ("public", "device", "participant")
+UNCARRIED = frozenset({"csrf_token", "pin", "username", "carry_to"})
+
+
+def audience(name: str) -> Callable[[View], View]:
+    """Say who a view is for: `public`; `device`, joined but locked; or `participant`."""
+    if name not in AUDIENCES:
+        raise ValueError(f"no audience {name!r}")
+
+    def mark(view: View) -> View:
+        view.audience = name  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def device_cookie() -> str:
+    """The name of the device's cookie; `__Host-` ties it to this very host over TLS."""
+    return "device" if house().settings.plain_cookies else "__Host-device"
+
+
+def keep_device(response: BaseResponse, token: str) -> None:
+    """Set or renew the device's cookie."""
+    response.set_cookie(
+        device_cookie(),
+        token,
+        max_age=COOKIE_AGE,
+        secure=not house().settings.plain_cookies,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def keep_choice(response: BaseResponse, name: str, value: str) -> None:
+    """Keep this browser's own `language` or `text_size`, for pages that know nobody yet."""
+    secure = not house().settings.plain_cookies
+    response.set_cookie(
+        name, value, max_age=COOKIE_AGE, samesite="Lax", secure=secure, httponly=True
+    )
+
+
+def begin_session(device_id: int) -> None:
+    """Open a session on this device, in a transaction of its own."""
+    with house().database.writing() as database:
+        session["token"] = enrolment.start_session(database, device_id, house().clock())
+    session.permanent = True
+
+
+def person() -> Person:
+    """The participant of this request; only for views of the audience `participant`."""
+    found: Person = g.person
+    return found
+
+
+def admit() -> BaseResponse | None:
+    """Before every request: find the person, and turn away whom the page is not for."""
+    g.person = g.locked = None
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None or request.endpoint == "static":
+        return None
+    wanted = getattr(view, "audience", None)
+    if wanted is None:
+        raise RuntimeError(f"{request.endpoint} names no audience")
+    if getattr(view, "impersonal", False):
+        return None
+    _find_person()
+    if wanted == "public" or (wanted == "device" and (g.person or g.locked)):
+        return None
+    if g.person is not None:
+        return _notice_gate(view)
+    return _turn_away()
+
+
+def _find_person() -> None:
+    """Set `g.person` when the session lives, `g.locked` when only the device is known."""
+    now = house().clock()
+    session_token = session.get("token")
+    device_token = request.cookies.get(device_cookie())
+    if session_token is None and device_token is None:
+        return
+    with house().database.reading() as database:
+        found = None
+        if session_token is not None:
+            found = enrolment.person_of_session(database, session_token, now)
+        if found is None and device_token is not None:
+            g.locked = enrolment.person_of_device(database, device_token)
+    if found is None:
+        return
+    g.person = found
+    lately = found.seen_at is not None and now - found.seen_at <= enrolment.SEEN_EVERY
+    if session_token is not None and not lately:
+        with house().database.writing() as database:
+            enrolment.touch_session(database, session_token, now)
+
+
+def _turn_away() -> BaseResponse:
+    """Nobody, or a locked device: on to the code or the PIN, and afterwards to this page."""
+    if request.is_json:
+        return _locked_json()
+    if request.method == "POST" and g.locked is not None and g.locked.has_pin:
+        return carry(request.full_path.rstrip("?"))
+    if request.method == "GET":
+        session["next"] = request.path
+    if g.locked is None:
+        return redirect(url_for("join.code"))
+    return redirect(url_for("participant.unlock" if g.locked.has_pin else "join.pin"))
+
+
+def _locked_json() -> BaseResponse:
+    response = jsonify(error="locked")
+    response.status_code = 401
+    return response
+
+
+def _notice_gate(view: Any) -> BaseResponse | None:
+    """A notice that is new, or a year old, is shown before anything else."""
+    if getattr(view, "before_notice", False) or request.method == "POST":
+        return None
+    found = person()
+    with house().database.reading() as database:
+        study = studies.current(database, house().library, found.study_id)
+    g.study = study
+    due = found.notice_at is None or house().clock() - found.notice_at > NOTICE_LIFE
+    if not due and found.notice_version == study.definition.notice.version:
+        return None
+    session["next"] = request.path
+    return redirect(url_for("participant.notice"))
+
+
+def carry(path: str, fault: str | None = None) -> BaseResponse:
+    """The PIN page, carrying what was posted; the right PIN sends it on, nothing is lost."""
+    fields = [(k, v) for k, v in request.form.items(multi=True) if k not in UNCARRIED]
+    page = render_template("participant/unlock.html", carry_to=path, fields=fields, fault=fault)
+    return Response(page, status=401 if fault is None else 422)
+
+
+def next_page() -> str:
+    """Where the person was going before signing in; Today if nowhere."""
+    return str(session.pop("next", None) or url_for("participant.today"))
+
+
+def is_local(path: str) -> bool:
+    """Whether a path stays on this site."""
+    return path.startswith("/") and not path.startswith(("//", "/\\"))
+
+
+def csrf_refused(_error: Exception) -> BaseResponse | tuple[str, int]:
+    """A token that is missing or not this browser's: a fresh one, and nothing lost."""
+    if request.is_json:
+        response = jsonify(error="csrf", csrf=generate_csrf())
+        response.status_code = 400
+        return response
+    if g.get("person") is not None:
+        fields = [(k, v) for k, v in request.form.items(multi=True) if k not in UNCARRIED]
+        page = render_template("errors/resend.html", path=request.full_path, fields=fields)
+        return page, 400
+    return render_template("errors/expired.html"), 400

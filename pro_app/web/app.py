@@ -1,0 +1,145 @@
+"""The application is put together here and nowhere else."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Flask, Response, g, redirect, request, url_for
+from flask_babel import Babel
+from flask_compress import Compress
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response as BaseResponse
+
+from pro_app.config import ROOT, Settings
+from pro_app.core.library import load_library
+from pro_app.core.study import LANGUAGES
+from pro_app.migrations import is_current
+from pro_app.models import Database
+from pro_app.web import access, errors, join, layout, locale, participant, questionnaire
+from pro_app.web.house import Clock, House, furnish, house, system_clock
+
+PAGE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
+        "form-action 'self'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+YEAR = 365 * 24 * 3600  # seconds
+
+
+class NotReady(Exception):
+    """The database is not at the newest revision."""
+
+
+def build(settings: Settings, clock: Clock | None) -> Flask:
+    """See `pro_app.create_app`. Raises NotReady, or DefinitionError for a faulty instrument."""
+    app = Flask(
+        __name__,
+        root_path=str(ROOT),
+        static_folder="static",
+        static_url_path=f"/static/{_release(ROOT / 'static')}",
+        template_folder="templates",
+    )
+    _configure(app, settings)
+    database = Database(settings.database_url)
+    if not is_current(database):
+        raise NotReady("the database is not up to date: run `pro-app db upgrade`")
+    library = load_library(ROOT / "questionnaires")
+    furnish(app, House(settings, database, library, clock or system_clock))
+    locale.compile_catalogues()
+    Babel(
+        app,
+        locale_selector=lambda: locale.chosen_language(LANGUAGES),
+        default_translation_directories=str(locale.CATALOGUES),
+    )
+    app.before_request(access.admit)
+    CSRFProtect(app)
+    Compress(app)
+    for blueprint in (join.blueprint, participant.blueprint, questionnaire.blueprint):
+        app.register_blueprint(blueprint)
+    if settings.demo:
+        from pro_app.demo.web import blueprint as demo  # only where the demonstration is shown
+
+        app.register_blueprint(demo)
+    app.add_url_rule("/", view_func=home)
+    app.add_url_rule("/health", view_func=health)
+    errors.register(app)
+    app.register_error_handler(CSRFError, access.csrf_refused)
+    app.after_request(_headers)
+    app.context_processor(layout.words)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    plain = settings.plain_cookies
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SECRET_KEY_FALLBACKS=list(settings.previous_secret_keys),
+        SESSION_COOKIE_NAME="session" if plain else "__Host-session",
+        SESSION_COOKIE_SECURE=not plain,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=timedelta(seconds=locale.COOKIE_AGE),
+        WTF_CSRF_TIME_LIMIT=None,  # a page left open overnight still sends its answers
+        WTF_CSRF_SSL_STRICT=False,  # pages send no referrer; cookies are SameSite
+        MAX_CONTENT_LENGTH=1_000_000,
+        SEND_FILE_MAX_AGE_DEFAULT=YEAR,
+        COMPRESS_ALGORITHM=["br", "gzip"],
+        COMPRESS_BR_LEVEL=5,
+        COMPRESS_STREAMS=True,
+        COMPRESS_MIMETYPES=[
+            "text/html", "text/css", "text/javascript", "application/json", "image/svg+xml",
+        ],
+    )  # fmt: skip
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+
+
+def _release(folder: Path) -> str:
+    """A short hash over all static files: their addresses change with their content."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:10]
+
+
+@access.audience("public")
+def home() -> BaseResponse:
+    """The site's address alone: on to where this browser belongs."""
+    if g.person is not None:
+        return redirect(url_for("participant.today"))
+    return redirect(url_for("participant.unlock" if g.locked is not None else "join.code"))
+
+
+@access.audience("public")
+def health() -> Response:
+    """For the operator's watch: the application answers and the database too."""
+    with house().database.reading() as database:
+        database.connection()
+    return Response("ok\n", mimetype="text/plain")
+
+
+def _headers(response: Response) -> Response:
+    response.headers.update(HEADERS)
+    if request.endpoint == "static":
+        response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
+        return response
+    if response.mimetype == "text/html":
+        response.headers.update(PAGE_HEADERS)
+        if not house().settings.plain_cookies:
+            response.headers["Strict-Transport-Security"] = f"max-age={YEAR}; includeSubDomains"
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,67 @@
+"""What every page's frame needs: language, text size, the study's name, whom to call."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import g, request
+from flask_babel import get_locale
+
+from pro_app.core.study import LANGUAGES
+from pro_app.services import studies
+from pro_app.services.studies import CurrentStudy
+from pro_app.web import locale
+from pro_app.web.house import house
+
+
+def language() -> str:
+    """The language of this page."""
+    return str(get_locale())
+
+
+def study() -> CurrentStudy | None:
+    """The study of this request: the person's, or the installation's if it has only one."""
+    if "study" not in g:
+        person = g.get("person") or g.get("locked")
+        with house().database.reading() as database:
+            if person is not None:
+                study_id: int | None = person.study_id
+            else:
+                only = studies.find(database, None)
+                study_id = None if only is None else only.id
+            g.study = (
+                None if study_id is None else studies.current(database, house().library, study_id)
+            )
+    found: CurrentStudy | None = g.study
+    return found
+
+
+def words() -> dict[str, Any]:
+    """Names that all templates know."""
+    found = study()
+    chosen = language()
+    definition = None if found is None else found.definition
+    offered = LANGUAGES if definition is None else definition.languages
+
+    def moment(value: datetime) -> str:
+        assert definition is not None  # noqa: S101 (pages with moments belong to a study)
+        return locale.moment_text(value, definition.zone, chosen)
+
+    def day(value: datetime) -> str:
+        assert definition is not None  # noqa: S101
+        return locale.day_text(value, definition.zone, chosen)
+
+    return {
+        "language": chosen,
+        "html_language": locale.html_language(chosen),
+        "html_language_of": locale.html_language,
+        "languages": {code: locale.NAMES[code] for code in offered},
+        "text_size": locale.chosen_text_size(),
+        "study": definition,
+        "study_name": None if definition is None else definition.names.get(chosen),
+        "person": g.get("person"),
+        "here": request.path,
+        "moment": moment,
+        "day": day,
+    }

@@ -1,0 +1,119 @@
+"""Which language a page is in, and how dates are written in it.
+
+The participant's setting decides; before joining, the language chosen on this phone; then the
+phone's languages, matched by language and script; then the study's first language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.core import UnknownLocaleError
+from babel.dates import format_datetime, get_timezone_location
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from flask import g, request
+
+from pro_app.config import ROOT
+from pro_app.core.study import LANGUAGES
+
+CATALOGUES = ROOT / "translations"
+NAMES = {"ms": "Bahasa Melayu", "en": "English", "zh_Hans": "简体中文", "ta": "தமிழ்"}
+TEXT_SIZES = 3
+TRADITIONAL = frozenset({"TW", "HK", "MO"})  # regions that write Chinese in traditional script
+COOKIE_AGE = 400 * 24 * 3600  # seconds; browsers keep no cookie longer
+
+
+def html_language(language: str) -> str:
+    """The language as HTML names it: `zh-Hans` for `zh_Hans`."""
+    return language.replace("_", "-")
+
+
+def chosen_language(offered: Sequence[str]) -> str:
+    """The language of this request, one of those offered."""
+    person = getattr(g, "person", None)
+    wishes = [person.language] if person is not None else []
+    wishes += [request.args.get("language", ""), request.cookies.get("language", "")]
+    for wish in wishes:
+        if wish in offered:
+            return str(wish)
+    return match(request.accept_languages.values(), offered) or offered[0]
+
+
+def match(wanted: Iterable[str], offered: Sequence[str]) -> str | None:
+    """The first wanted language that is offered, in the same script; None if none is.
+
+    `zh-CN`, `zh-SG` and `zh-MY` are Simplified Chinese; `zh-TW` is not.
+    """
+    for tag in wanted:
+        language = _without_region(tag)
+        if language in offered:
+            return language
+    return None
+
+
+@lru_cache(maxsize=1_000)
+def _without_region(tag: str) -> str | None:
+    try:
+        locale = Locale.parse(tag, sep="-")
+    except (ValueError, UnknownLocaleError):
+        return None
+    if locale.language == "zh":
+        script = locale.script or ("Hant" if locale.territory in TRADITIONAL else "Hans")
+        return f"zh_{script}"
+    if locale.script not in {None, "Latn", "Taml"}:
+        return None
+    return locale.language
+
+
+def chosen_text_size() -> int:
+    """0, 1 or 2: the participant's setting, or before joining that of this phone."""
+    person = getattr(g, "person", None)
+    if person is not None:
+        return int(person.text_size)
+    cookie = request.cookies.get("text_size", "")
+    return int(cookie) if cookie in {"0", "1", "2"} else 0
+
+
+def moment_text(moment: datetime, zone: ZoneInfo, language: str) -> str:
+    """Day, time and whose time it is: `Wednesday, 25 Nov 2026, 23:59 (Kuala Lumpur)`."""
+    day = format_datetime(moment, _DAY[language], tzinfo=zone, locale=language)
+    return f"{day} ({_zone_name(zone.key, language)})"
+
+
+def day_text(moment: datetime, zone: ZoneInfo, language: str) -> str:
+    """The day alone, in the zone."""
+    return format_datetime(moment, _DAY[language].rpartition(",")[0], tzinfo=zone, locale=language)
+
+
+_DAY = {
+    "ms": "EEEE, d MMM y, HH:mm",
+    "en": "EEEE, d MMM y, HH:mm",
+    "zh_Hans": "y年M月d日EEEE, HH:mm",
+    "ta": "EEEE, d MMM y, HH:mm",
+}
+
+
+@lru_cache(maxsize=1_000)
+def _zone_name(zone: str, language: str) -> str:
+    return get_timezone_location(ZoneInfo(zone), locale=language, return_city=True)
+
+
+def compile_catalogues(root: Path = CATALOGUES) -> None:
+    """Make the machine's form of every catalogue whose text is newer than it."""
+    for language in LANGUAGES:
+        text = root / language / "LC_MESSAGES" / "messages.po"
+        machine = text.with_suffix(".mo")
+        if machine.exists() and machine.stat().st_mtime >= text.stat().st_mtime:
+            continue
+        with text.open("rb") as file:
+            catalogue = read_po(file, locale=language)
+        fresh = machine.with_suffix(".new")
+        with fresh.open("wb") as file:
+            write_mo(file, catalogue)
+        fresh.replace(machine)

