@@ -158,7 +158,7 @@ async function open(form) {
     prompted.add(code());
     const box = /** @type {HTMLElement} */ (shown().querySelector(".prompt"));
     box.hidden = false;
-    box.scrollIntoView({ block: "center" });
+    box.scrollIntoView({ block: "nearest" });
     box.focus({ preventScroll: true });
   }
 
