@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 5000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench strings clean
+.PHONY: help setup demo test lint pictures bench strings clean
 
 help: ## what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,6 +30,10 @@ lint: setup ## ruff, mypy, templates, catalogues, instruments
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/python translations/update.py --check
 	$(BIN)/pro-app instruments check
+
+pictures: setup ## take the pictures of the README anew
+	sh deploy/setup.sh tests
+	$(BIN)/python tests/browser/take_pictures.py
 
 bench: setup ## every benchmark, each beside its reference
 	sh deploy/setup.sh tests
