@@ -10,12 +10,14 @@
 
 const LONGEST_WAIT = 30_000; // milliseconds between two tries
 const TIMEOUT = 15_000;
+const BATCH = 100; // operations in one request; a body sent while a page closes is limited to 64 KB
 
 export class Outbox {
   /** @type {Operation[]} */ waiting = [];
   failures = 0;
   /** @type {?Promise<void>} */ #sending = null;
   #timer = 0;
+  #renewed = false;
 
   /**
    * @param {{url: string, language: string, seen: number, token: () => string,
@@ -62,7 +64,7 @@ export class Outbox {
   }
 
   async #batch() {
-    const batch = [...this.waiting];
+    const batch = this.waiting.slice(0, BATCH);
     try {
       const response = await fetch(this.house.url, {
         method: "POST",
@@ -75,9 +77,13 @@ export class Outbox {
       });
       if (response.status === 401) return await this.house.unlock();
       const answer = await response.json();
-      if (answer.error === "csrf" && answer.csrf) return this.house.renew(answer.csrf);
+      if (answer.error === "csrf" && !this.#renewed) {
+        this.#renewed = true;
+        return this.house.renew(answer.csrf);
+      }
       if (!response.ok) throw new Error(String(response.status));
       this.failures = 0;
+      this.#renewed = false;
       this.house.seen = answer.seen;
       const done = new Set(answer.taken ?? batch.map((one) => one.id));
       for (const id of Object.keys(answer.refused ?? {})) done.add(id);
