@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pro_app.core.instruments import Instrument, load_instruments
+from pro_app.core.study import StudyDefinition
 from pro_app.core.wording import Wording, load_wordings
 
 
@@ -20,6 +21,13 @@ class Library:
     def wording(self, instrument: str, language: str) -> Wording | None:
         """The wording of an instrument in exactly this language; never another one instead."""
         return self.wordings.get((instrument, language))
+
+    def offered(self, study: StudyDefinition, instrument: str, language: str) -> Wording | None:
+        """The wording in which a study may show an instrument: in a live study a licensed one."""
+        found = self.wording(instrument, language)
+        if found is None or (study.status == "live" and found.kind != "licensed"):
+            return None
+        return found
 
 
 def load_library(root: Path) -> Library:

@@ -219,11 +219,14 @@ _last_received = (
 )
 
 
-def remark_on(known: Known, library: Library, language: str, state: Status) -> str | None:
+def remark_on(
+    known: Known, library: Library, study: StudyDefinition, language: str, state: Status
+) -> str | None:
     """Why an assessment is missed, or cannot be answered in a language; None if all is well."""
     if state is Status.MISSED:
         return missed_reason(known.facts)
     active = {Status.NOT_DUE, Status.OPEN, Status.IN_PROGRESS}
-    if state in active and library.wording(known.instrument, language) is None:
-        return f"no wording in {language}"
+    if state in active and library.offered(study, known.instrument, language) is None:
+        wanted = "licensed wording" if study.status == "live" else "wording"
+        return f"no {wanted} in {language}"
     return None

@@ -80,5 +80,7 @@ def _assessment_remarks(
     for known in assessments.of_participant(session, participant.id):
         state = known.status(now, study.definition.grace)
         remark = f"{known.timepoint} {known.instrument}: {state.value.replace('_', ' ')}"
-        reason = assessments.remark_on(known, library, participant.language, state)
+        reason = assessments.remark_on(
+            known, library, study.definition, participant.language, state
+        )
         yield f"{remark} ({reason})" if reason else remark

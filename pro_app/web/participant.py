@@ -113,8 +113,14 @@ def _card(database: Session, place: int, known: Known) -> dict[str, object]:
         "late": house().clock() >= known.facts.closes_at,
         "begun": bool(given),
         "continue_at": answers.first_open(instrument, given),
-        "offered": house().library.wording(known.instrument, layout.language()) is not None,
+        "offered": _is_offered(known),
     }
+
+
+def _is_offered(known: Known) -> bool:
+    study = layout.study()
+    library, language = house().library, layout.language()
+    return study is not None and bool(library.offered(study.definition, known.instrument, language))
 
 
 @blueprint.post("/settings")

@@ -96,7 +96,7 @@ def _sheet(assessment: Known) -> Sheet:
     if state not in {Status.OPEN, Status.IN_PROGRESS}:
         raise NotOpen((_closed_page(assessment, "closed"), 410))
     instrument = house().library.instruments.get(assessment.instrument)
-    wording = house().library.wording(assessment.instrument, layout.language())
+    wording = house().library.offered(_definition(), assessment.instrument, layout.language())
     if instrument is None or wording is None:
         raise NotOpen((_unoffered_page(assessment), 404))
     return Sheet(assessment, instrument, wording)
@@ -122,7 +122,7 @@ def _unoffered_page(assessment: Known) -> str:
     offered = [
         language
         for language in _definition().languages
-        if house().library.wording(assessment.instrument, language) is not None
+        if house().library.offered(_definition(), assessment.instrument, language) is not None
     ]
     return render_template("questionnaire/unoffered.html", offered=offered)
 
@@ -245,7 +245,7 @@ def answer(public_id: str, n: int) -> Page:
     with house().database.writing() as database:
         assessment = _own(database, public_id, hold=True)
         instrument = house().library.instruments[assessment.instrument]
-        wording = house().library.wording(assessment.instrument, layout.language())
+        wording = house().library.offered(_definition(), assessment.instrument, layout.language())
         shown = _item(instrument, n)
         if wording is None or now < assessment.facts.opens_at:
             raise NotOpen(_sheet_or_page(assessment))
@@ -356,7 +356,7 @@ def take_operations(public_id: str) -> Page:
     with house().database.writing() as database:
         assessment = _own(database, public_id, hold=True)
         instrument = house().library.instruments[assessment.instrument]
-        wording = house().library.wording(assessment.instrument, language)
+        wording = house().library.offered(_definition(), assessment.instrument, language)
         if wording is None or house().clock() < assessment.facts.opens_at:
             abort(403)
         saved = _save(database, assessment, instrument, wording, operations, sent_at, seen)
