@@ -22,7 +22,7 @@ environment() {
         { echo "Python 3.11 or newer is needed" >&2; exit 1; }
     "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || system_install python3-venv
     [ -x .venv/bin/python ] || "$PYTHON" -m venv .venv
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --use-pep517 -r requirements-dev.txt
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 }
 

@@ -82,21 +82,15 @@ def chosen_text_size() -> int:
 
 def moment_text(moment: datetime, zone: ZoneInfo, language: str) -> str:
     """Day, time and whose time it is: `Wednesday, 25 Nov 2026, 23:59 (Kuala Lumpur)`."""
-    day = format_datetime(moment, _DAY[language], tzinfo=zone, locale=language)
-    return f"{day} ({_zone_name(zone.key, language)})"
+    time = format_datetime(moment, "HH:mm", tzinfo=zone, locale=language)
+    day, place = day_text(moment, zone, language), _zone_name(zone.key, language)
+    return f"{day} {time}（{place}）" if language == "zh_Hans" else f"{day}, {time} ({place})"
 
 
 def day_text(moment: datetime, zone: ZoneInfo, language: str) -> str:
     """The day alone, in the zone."""
-    return format_datetime(moment, _DAY[language].rpartition(",")[0], tzinfo=zone, locale=language)
-
-
-_DAY = {
-    "ms": "EEEE, d MMM y, HH:mm",
-    "en": "EEEE, d MMM y, HH:mm",
-    "zh_Hans": "y年M月d日EEEE, HH:mm",
-    "ta": "EEEE, d MMM y, HH:mm",
-}
+    pattern = "y年M月d日EEEE" if language == "zh_Hans" else "EEEE, d MMM y"
+    return format_datetime(moment, pattern, tzinfo=zone, locale=language)
 
 
 @lru_cache(maxsize=1_000)
