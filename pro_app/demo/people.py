@@ -87,6 +87,18 @@ PEOPLE = (
         N_("nothing to do today"),
         visits=(Visit("baseline", -9, -2, (1.0, 1.0)), Visit("day_28", 20, 26)),
     ),
+    Character(
+        "01-006",
+        "zh_Hans",
+        N_("all answered, to be checked and submitted"),
+        visits=(Visit("baseline", -2, 5, (0.99, 1.0)),),
+    ),
+    Character(
+        "01-007",
+        "ta",
+        N_("the time is over, a little is left to finish"),
+        visits=(Visit("baseline", -3, -0.03, (0.9, 1.0)),),
+    ),
 )
 
 
@@ -133,10 +145,11 @@ def _live(
 ) -> None:
     """Open a visit's assessments, and answer and submit as far as the person got."""
     opens_at, closes_at = now + timedelta(days=visit.opens), now + timedelta(days=visit.closes)
-    midnight = closes_at.astimezone(study.definition.zone).replace(
-        hour=23, minute=59, second=0, microsecond=0
-    )
-    window = Window(opens_at, opens_at, midnight)
+    if abs(visit.closes) >= 1:  # days close at their end, a window that just closed does not
+        closes_at = closes_at.astimezone(study.definition.zone).replace(
+            hour=23, minute=59, second=0, microsecond=0
+        )
+    window = Window(opens_at, opens_at, closes_at)
     opened = assessments.open_timepoint(
         session, study, participant_id, visit.timepoint, window, opens_at
     )
