@@ -72,6 +72,7 @@ def desk() -> Desk:
     from pro_app.migrations import is_current
 
     found = Desk(read_settings())
+    click.get_current_context().call_on_close(found.database.close)
     if not is_current(found.database):
         raise click.ClickException("the database is not up to date: run `pro-app db upgrade`")
     return found
@@ -102,7 +103,9 @@ def db_upgrade() -> None:
     from pro_app.migrations import upgrade
     from pro_app.models import Database
 
-    upgrade(Database(read_settings().database_url))
+    database = Database(read_settings().database_url)
+    click.get_current_context().call_on_close(database.close)
+    upgrade(database)
     click.echo("the database is up to date")
 
 
@@ -231,7 +234,13 @@ def assessment_group() -> None:
 @click.option("--opens", required=True, help="date and time in the study's zone: 2026-11-22T08:00")
 @click.option("--closes", required=True, help="likewise; the window ends at this moment")
 @click.option("--due", help="likewise; the opening if left out")
-@click.option("--occurrence", default=1, show_default=True, help="2 and more for a repeated one")
+@click.option(
+    "--occurrence",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="2 and more for a repeated one",
+)
 @click.option("--study", "study_code", help="needed where there are several studies")
 def assessment_open(
     number: str,
@@ -280,7 +289,13 @@ def _checked(option: str, text: str) -> str:
 @click.argument("what", type=click.Choice(["answers", "scores"]))
 @click.option("--format", "form", type=click.Choice(["csv"]), default="csv", show_default=True)
 @click.option("--output", default="-", show_default=True, help="a file; - is standard output")
-@click.option("--language", default="en", show_default=True, help="of the codebook's labels")
+@click.option(
+    "--language",
+    type=click.Choice(["ms", "en", "zh_Hans", "ta"]),
+    default="en",
+    show_default=True,
+    help="of the codebook's labels",
+)
 @click.option(
     "--exact",
     is_flag=True,
@@ -294,6 +309,9 @@ def export(
     from pro_app.services import export as exporting
 
     del form  # CSV is the only one yet
+    if not Path(output).parent.is_dir():
+        folder = Path(output).parent
+        raise click.BadParameter(f"there is no folder {str(folder)!r}", param_hint="--output")
     at = desk()
     with at.database.writing() as session:
         study = at.study(session, study_code)

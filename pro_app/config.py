@@ -50,12 +50,12 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     values = os.environ if environment is None else environment
     instance = Path(values.get("PRO_INSTANCE", str(ROOT / "instance")))
     public_url = _public_url(_value(values, "PRO_PUBLIC_URL") or "http://localhost:5000")
-    previous = _value(values, "PRO_PREVIOUS_SECRET_KEYS") or ""
+    previous = (_value(values, "PRO_PREVIOUS_SECRET_KEYS") or "").split()
     return Settings(
         database_url=_database_url(_value(values, "PRO_DATABASE_URL"), instance),
         secret_key=_secret_key(_value(values, "PRO_SECRET_KEY"), public_url, instance),
         public_url=public_url,
-        previous_secret_keys=tuple(previous.split()),
+        previous_secret_keys=tuple(_safe("PRO_PREVIOUS_SECRET_KEYS", key) for key in previous),
         trusted_proxies=_whole_number(values, "PRO_TRUSTED_PROXIES", 0),
         demo=_yes_or_no(values, "PRO_DEMO"),
         instance=instance,
@@ -71,12 +71,19 @@ def _value(values: Mapping[str, str], name: str) -> str | None:
         return Path(path).read_text(encoding="utf-8").strip() or None
     except OSError as error:
         raise SettingsError(f"{name}_FILE: cannot read the file: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{name}_FILE: the file is not text") from error
 
 
 def _public_url(text: str) -> str:
-    address = urlsplit(text)
+    fault = f"PRO_PUBLIC_URL: not the address of a web site: {text!r}"
+    try:
+        address = urlsplit(text)
+        address.port  # noqa: B018 (reading it is what checks it)
+    except ValueError as error:
+        raise SettingsError(fault) from error
     if address.scheme not in {"http", "https"} or not address.hostname or address.query:
-        raise SettingsError(f"PRO_PUBLIC_URL: not the address of a web site: {text!r}")
+        raise SettingsError(fault)
     if address.scheme == "http" and address.hostname not in LOOPBACK:
         raise SettingsError(
             "PRO_PUBLIC_URL: must begin with https:// anywhere but on this machine itself"
@@ -86,8 +93,7 @@ def _public_url(text: str) -> str:
 
 def _database_url(text: str | None, instance: Path) -> str:
     if text is None:
-        instance.mkdir(parents=True, exist_ok=True)
-        return f"sqlite:///{instance / 'pro_app.sqlite3'}"
+        return f"sqlite:///{_made(instance) / 'pro_app.sqlite3'}"
     scheme, colon, rest = text.partition("://")
     if not colon or scheme not in {"sqlite", "postgres", "postgresql", "postgresql+psycopg"}:
         raise SettingsError("PRO_DATABASE_URL: must begin with sqlite:/// or postgresql://")
@@ -97,19 +103,29 @@ def _database_url(text: str | None, instance: Path) -> str:
 def _secret_key(text: str | None, public_url: str, instance: Path) -> str:
     """The key given; on this machine alone, one made at first start and kept beside the data."""
     if text is None and urlsplit(public_url).hostname in LOOPBACK:
-        kept = instance / "secret-key"
+        kept = _made(instance) / "secret-key"
         if not kept.exists():
-            instance.mkdir(parents=True, exist_ok=True)
             kept.touch(mode=0o600)
             kept.write_text(secrets.token_hex(SECRET_LENGTH), encoding="ascii")
         text = kept.read_text(encoding="ascii").strip()
     if text is None:
         raise SettingsError("PRO_SECRET_KEY: is not set")
-    if len(text) < SECRET_LENGTH or len(set(text)) < SECRET_LENGTH // 4:
-        raise SettingsError(
-            f"PRO_SECRET_KEY: must be at least {SECRET_LENGTH} random characters long"
-        )
-    return text
+    return _safe("PRO_SECRET_KEY", text)
+
+
+def _safe(name: str, key: str) -> str:
+    if len(key) < SECRET_LENGTH or len(set(key)) < SECRET_LENGTH // 4:
+        raise SettingsError(f"{name}: must be at least {SECRET_LENGTH} random characters long")
+    return key
+
+
+def _made(instance: Path) -> Path:
+    """The folder of this installation's own files."""
+    try:
+        instance.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"PRO_INSTANCE: cannot make the folder: {error.strerror}") from error
+    return instance
 
 
 def _whole_number(values: Mapping[str, str], name: str, default: int) -> int:

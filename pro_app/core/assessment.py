@@ -85,16 +85,21 @@ def standing(facts: Facts, answered_at: datetime, grace: timedelta) -> Standing:
 
 
 def tapped_at(
-    device_time: datetime | None, sent_at: datetime | None, received_at: datetime
+    device_time: datetime | None,
+    sent_at: datetime | None,
+    received_at: datetime,
+    opens_at: datetime,
 ) -> tuple[datetime, timedelta | None]:
     """The moment of a tap on the server's clock, and the device's skew.
 
     The device says when it was tapped and when it sent, both on its own clock; the difference is
     trustworthy even when that clock is wrong. Skew = device clock - server clock at receipt
-    (it includes the time on the way). A tap is never later than its receipt. Without device
-    times the receipt stands for the tap.
+    (it includes the time on the way). A tap is never later than its receipt, nor, when the clock
+    was set forward between the two, before the opening. Without device times the receipt stands
+    for the tap.
     """
     if device_time is None or sent_at is None:
         return received_at, None
-    age = max(sent_at - device_time, timedelta())
+    longest = max(received_at - opens_at, timedelta())
+    age = min(max(sent_at - device_time, timedelta()), longest)
     return received_at - age, sent_at - received_at

@@ -96,7 +96,6 @@ class _Workspace:
         self.there_as_bytes = self.there.view(np.uint8)
         self.answered = np.empty(rows, np.uint8)
         self.counted = np.empty(rows, np.uint8)
-        self.counted_as_flags = self.counted.view(np.bool_)
         self.wide_index = np.empty(rows, np.intp)
         self.totals = np.empty((rows, summaries))
         self.shares = np.empty((rows, summaries))
@@ -216,18 +215,23 @@ def _index(
     """The rows' places in the scale's table; fills `answered` with the number of items answered."""
     index = space.array("index", plan.kind)
     weighted = space.array("weighted", plan.kind)
-    index.fill(0)
-    answered.fill(0)
-    for group in plan.groups:
+    for n, group in enumerate(plan.groups):
         columns = [answers[item] for item in group.items]
-        counted = _count(columns, space)
-        np.add(answered, counted, out=answered)
-        _add_product(index, counted, group.start, weighted)
+        if n == 0:
+            counted = _count(columns, space, answered)
+            np.multiply(counted, group.start, out=index, casting="unsafe")
+        else:
+            counted = _count(columns, space, space.counted)
+            np.add(answered, counted, out=answered)
+            _add_product(index, counted, group.start, weighted)
         _add_product(index, _sum(columns, space.array("sum", group.kind)), group.step, weighted)
+    if not plan.groups:
+        index.fill(0)
+        answered.fill(0)
     for item, weights in plan.single:
         np.take(weights, answers[item], out=weighted, mode="clip")
         np.add(index, weighted, out=index)
-        np.add(answered, _count([answers[item]], space), out=answered)
+        np.add(answered, _count([answers[item]], space, space.counted), out=answered)
     return index
 
 
@@ -241,13 +245,15 @@ def _add_product(index: Unsigned, array: Unsigned, factor: Unsigned, scratch: Un
     np.add(index, array, out=index, casting="unsafe")
 
 
-def _count(columns: Sequence[Places], space: _Workspace) -> NDArray[np.uint8]:
-    """How many of the columns are answered, row by row; valid until the next call."""
-    np.not_equal(columns[0], UNANSWERED, out=space.counted_as_flags)
+def _count(
+    columns: Sequence[Places], space: _Workspace, out: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """How many of the columns are answered, row by row, in `out`."""
+    np.not_equal(columns[0], UNANSWERED, out=out.view(np.bool_))
     for column in columns[1:]:
         np.not_equal(column, UNANSWERED, out=space.there)
-        np.add(space.counted, space.there_as_bytes, out=space.counted)
-    return space.counted
+        np.add(out, space.there_as_bytes, out=out)
+    return out
 
 
 def _sum(columns: Sequence[Places], out: Unsigned) -> Unsigned:

@@ -14,12 +14,21 @@ The form of the file:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from fractions import Fraction
 
 from pro_app.core.definition import Table, fingerprint, frozen, unique
-from pro_app.core.scoring import Finals, Norm, Pair, PairException, Scale, Scoring, Summary
+from pro_app.core.scoring import (
+    Finals,
+    Norm,
+    Pair,
+    PairException,
+    Scale,
+    Scoring,
+    Summary,
+    pair_finals,
+)
 
 RAW = ("mean", "sum")
 REPORTED = ("0-100", "raw")
@@ -186,19 +195,7 @@ def _check_range(table: Table, scale: Scale) -> None:
         raise table.fault("minimum", f"{scale.minimum} is not within 1 to {len(scale.items)}")
     if scale.lowest >= scale.highest:
         raise table.fault("lowest", "is not below highest")
-    if scale.pair is None:
-        low, high = _reach(scale.finals)
-    else:
-        ends = [_reach(scale.pair.both)]
-        ends += [
-            (2 * value, 2 * value) for one in scale.pair.alone.values() for value in one.values()
-        ]
-        low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-    if scale.raw == "mean" and scale.pair is None:
-        every = [value for one in scale.finals.values() for value in one.values()]
-        low, high = min(every), max(every)
-    elif scale.raw == "mean":
-        low, high = low / 2, high / 2
+    low, high = _reach(scale)
     if low < scale.lowest or high > scale.highest:
         raise table.fault(
             "lowest" if low < scale.lowest else "highest",
@@ -206,11 +203,28 @@ def _check_range(table: Table, scale: Scale) -> None:
         )
 
 
-def _reach(finals: Finals) -> tuple[Fraction, Fraction]:
-    """The least and the greatest sum of final values."""
-    least = sum((min(one.values()) for one in finals.values()), Fraction(0))
-    greatest = sum((max(one.values()) for one in finals.values()), Fraction(0))
-    return least, greatest
+def _reach(scale: Scale) -> tuple[Fraction, Fraction]:
+    """The least and the greatest raw score that answers can lead to."""
+    if scale.pair is not None:
+        sums = list(_pair_sums(scale.pair))
+        parts = 2 if scale.raw == "mean" else 1
+        return min(sums) / parts, max(sums) / parts
+    # With the fewest items answered, those that reach furthest, the mean reaches furthest.
+    lows = sorted(min(one.values()) for one in scale.finals.values())[: scale.minimum]
+    highs = sorted(max(one.values()) for one in scale.finals.values())[-scale.minimum :]
+    times = Fraction(1 if scale.raw == "mean" else len(scale.items), scale.minimum)
+    return times * sum(lows, Fraction(0)), times * sum(highs, Fraction(0))
+
+
+def _pair_sums(pair: Pair) -> Iterator[Fraction]:
+    """The sums of the final values for every way to answer one or both items."""
+    (first, ones), (second, others) = pair.both.items()
+    for one in (None, *ones):
+        for other in (None, *others):
+            given = {first: one, second: other}
+            codes = {item: code for item, code in given.items() if code is not None}
+            if codes:
+                yield sum(pair_finals(pair, codes)[1].values(), Fraction(0))
 
 
 def _pair(table: Table, items: tuple[str, ...], options: Options) -> Pair:

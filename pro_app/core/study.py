@@ -144,13 +144,19 @@ class _Reader:
         table = self.table(content, place, set(languages), set())
         return {language: self.value(table, language, str, place) for language in languages}
 
+    def codes(self, table: Mapping[str, Any], key: str, place: str = "") -> list[str]:
+        found: list[Any] = self.value(table, key, list, place)
+        if not all(isinstance(one, str) for one in found):
+            raise self.refuse(f"{place}.{key}".lstrip("."), "must be a list of texts")
+        return found
+
     def tables(self, content: Mapping[str, Any], key: str) -> list[Any]:
         found = self.value(content, key, list)
         if not found:
             raise self.refuse(key, "needs at least one")
         codes = [entry.get("code") for entry in found if isinstance(entry, dict)]
         for code in codes:
-            if codes.count(code) > 1:
+            if code is not None and codes.count(code) > 1:
                 raise self.refuse(key, f"two entries have the code {code!r}")
         return list(found)
 
@@ -195,7 +201,7 @@ class _Reader:
         )
 
     def languages(self, content: Mapping[str, Any]) -> tuple[str, ...]:
-        found = self.value(content, "languages", list)
+        found = self.codes(content, "languages")
         for language in found:
             if language not in LANGUAGES:
                 raise self.refuse("languages", f"{language!r} is not one of {', '.join(LANGUAGES)}")
@@ -207,7 +213,7 @@ class _Reader:
         name = self.value(content, "zone", str)
         try:
             return ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # "Asia" is a folder
             raise self.refuse("zone", f"{name!r} is not a time zone") from error
 
     def number_pattern(self, content: Mapping[str, Any]) -> re.Pattern[str]:
@@ -234,7 +240,7 @@ class _Reader:
             code = self.code(table, place)
             if code not in self.known:
                 raise self.refuse(f"{place}.code", f"there is no instrument {code!r}")
-            scorings = self.value(table, "scorings", list, place)
+            scorings = self.codes(table, "scorings", place)
             for scoring in scorings:
                 if scoring not in self.known[code].scorings:
                     raise self.refuse(f"{place}.scorings", f"{code} has no scoring {scoring!r}")
@@ -249,7 +255,7 @@ class _Reader:
         found = []
         for place, entry in self.entries(content, "timepoints"):
             table = self.table(entry, place, {"code", "label", "instruments"}, set())
-            wanted = self.value(table, "instruments", list, place)
+            wanted = self.codes(table, "instruments", place)
             for code in wanted:
                 if code not in instruments:
                     raise self.refuse(

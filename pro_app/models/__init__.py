@@ -2,7 +2,7 @@
 
 from pro_app.models.assessment import MODES, Answer, Assessment, Score, Submission
 from pro_app.models.audit import AuditEntry
-from pro_app.models.database import Base, Database, Instant
+from pro_app.models.database import Base, Database, Instant, Transaction
 from pro_app.models.participant import (
     Attempt,
     CodeRequest,
@@ -32,4 +32,5 @@ __all__ = [
     "Study",
     "StudyVersion",
     "Submission",
+    "Transaction",
 ]

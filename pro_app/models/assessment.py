@@ -82,8 +82,9 @@ class Answer(Base):
     prompted: Mapped[bool]  # the question whether to leave it unanswered had been shown
     answered_at: Mapped[datetime]
     received_at: Mapped[datetime]
-    device_time: Mapped[str | None] = mapped_column(sa.String(40))  # as the device wrote it
-    skew_ms: Mapped[int | None]  # device clock minus server clock, milliseconds
+    device_time: Mapped[str | None] = mapped_column(sa.String(50))  # as the device wrote it
+    # device clock minus server clock, milliseconds; a phone that woke up in 1970 needs 64 bits
+    skew_ms: Mapped[int | None] = mapped_column(sa.BigInteger)
     language: Mapped[str] = mapped_column(sa.String(10))
     wording: Mapped[str] = mapped_column(sa.String(64))
     mode: Mapped[str] = mapped_column(sa.String(20))

@@ -54,15 +54,24 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: Instant, dict[str, Any]: sa.JSON}  # noqa: RUF012 (read by SQLAlchemy as a class attribute)
 
 
+Transaction = Session | sa.Connection  # what services run their statements in
+
+
 class Database:
     """An engine for `url`, with a transaction for reading and one for writing."""
 
     def __init__(self, url: str) -> None:
-        self.engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        self.engine = sa.create_engine(
+            url,
+            pool_pre_ping=not url.startswith("sqlite"),
+            hide_parameters=True,  # errors end in logs, and logs hold no answers
+        )
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
         self._writer = self.engine.execution_options(pro_app_begin="BEGIN IMMEDIATE")
+        # the same connections without our listeners, which cost a third of a short statement
+        self._rows = sa.create_engine(url, pool=self.engine.pool, hide_parameters=True)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -76,6 +85,24 @@ class Database:
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
+    @contextmanager
+    def reading_rows(self) -> Iterator[sa.Connection]:
+        """`reading` for rows alone, without the ORM: half the cost of a short transaction."""
+        with self._rows.connect() as connection:
+            self._begin_rows(connection, "BEGIN")
+            yield connection
+
+    @contextmanager
+    def writing_rows(self) -> Iterator[sa.Connection]:
+        """`writing` for rows alone, without the ORM."""
+        with self._rows.begin() as connection:
+            self._begin_rows(connection, "BEGIN IMMEDIATE")
+            yield connection
+
+    def _begin_rows(self, connection: sa.Connection, begin: str) -> None:
+        if self.engine.dialect.name == "sqlite":
+            _begin(connection, begin)
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
@@ -87,11 +114,16 @@ def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
         "journal_mode = WAL",
         "foreign_keys = ON",
         "synchronous = FULL",
+        "recursive_triggers = ON",  # so that REPLACE meets the triggers that refuse removal
         f"busy_timeout = {BUSY_TIMEOUT}",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    begin = connection.get_execution_options().get("pro_app_begin", "BEGIN")
-    connection.exec_driver_sql(begin)
+    _begin(connection, connection.get_execution_options().get("pro_app_begin", "BEGIN"))
+
+
+def _begin(connection: sa.Connection, begin: str) -> None:
+    driver: Any = connection.connection.driver_connection
+    driver.execute(begin).close()

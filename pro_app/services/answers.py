@@ -7,17 +7,17 @@ order and from several devices: it is stored once, and the newest tap of an item
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import aliased
 
-from pro_app.core.assessment import Standing, standing, tapped_at
+from pro_app.core.assessment import Facts, Standing, standing, tapped_at
 from pro_app.core.instruments import Instrument
 from pro_app.core.wording import Wording
-from pro_app.models import Answer
+from pro_app.models import Answer, Transaction
 from pro_app.services import audit
 from pro_app.services.assessments import Known
 
@@ -86,23 +86,33 @@ _rows = sa.select(
     Answer.answered_at,
     Answer.device_id,
 )
-_recent = _rows.where(
-    sa.or_(
-        sa.and_(
-            Answer.assessment_id == sa.bindparam("assessment_id"),
-            sa.or_(
-                Answer.item.in_(sa.bindparam("items", expanding=True)),
-                Answer.id > sa.bindparam("seen"),
-            ),
-        ),
-        Answer.operation.in_(sa.bindparam("operations", expanding=True)),
-    )
-).order_by(Answer.id)
+_unseen = aliased(Answer)
+_unseen_items = sa.select(_unseen.item).where(
+    _unseen.assessment_id == sa.bindparam("assessment_id"), _unseen.id > sa.bindparam("seen")
+)
+
+
+def _recent(
+    items: sa.ColumnElement[bool], operations: sa.ColumnElement[bool]
+) -> sa.Select[*tuple[Any, ...]]:
+    """Rows of these operations, of these items, and of items with a row that is not seen yet."""
+    unseen = Answer.item.in_(_unseen_items)  # whole, or an old tap that came late looks new
+    of_items = sa.and_(Answer.assessment_id == sa.bindparam("assessment_id"), sa.or_(items, unseen))
+    return _rows.where(sa.or_(of_items, operations)).order_by(Answer.id)
+
+
+_recent_many = _recent(
+    Answer.item.in_(sa.bindparam("items", expanding=True)),
+    Answer.operation.in_(sa.bindparam("operations", expanding=True)),
+)
+_recent_one = _recent(  # nearly always: one tap; a list of parameters is written anew each time
+    Answer.item == sa.bindparam("item"), Answer.operation == sa.bindparam("operation")
+)
 _insert = sa.insert(Answer.__table__)  # type: ignore[arg-type]
 
 
 def save(
-    session: Session,
+    session: Transaction,
     assessment: Known,
     instrument: Instrument,
     operations: Sequence[Operation],
@@ -117,16 +127,10 @@ def save(
     None is thrown away: what comes too late is kept and named in `not_counted`. Refused is only
     what the instrument has no place for. The caller got the assessment from `hold_own`.
     """
-    looked_up = {
-        "assessment_id": assessment.id,
-        "items": [operation.item for operation in operations],
-        "operations": [operation.id for operation in operations],
-        "seen": seen,
-    }
-    rows = session.execute(_recent, looked_up).all()
+    rows = _look_up(session, assessment, instrument, operations, seen)
     known = {row.operation: row for row in rows}
     saved = Saved()
-    new: list[dict[str, Any]] = []
+    new_by_id: dict[str, dict[str, Any]] = {}
     for operation in operations:
         earlier = known.get(operation.id)
         fault = _fault(operation, instrument, skipping)
@@ -134,27 +138,55 @@ def save(
             fault = "the operation's id is in use"
         if fault is not None:
             saved.refused[operation.id] = fault
-        elif earlier is None and all(row["operation"] != operation.id for row in new):
-            new.append(_row(operation, assessment, origin, grace, now))
-        if fault is None:
-            saved.taken.append(operation.id)
-            kept = earlier.standing if earlier is not None else new[-1]["standing"]
-            if not Standing(kept).counts:
-                saved.not_counted[operation.id] = kept
+            continue
+        saved.taken.append(operation.id)
+        if earlier is None and operation.id not in new_by_id:
+            new_by_id[operation.id] = _row(operation, assessment, origin, now)
+    new = list(new_by_id.values())
+    facts = _begun(assessment.facts, new)
+    for row in new:
+        row["standing"] = standing(facts, row["answered_at"], grace).value
+    for taken in saved.taken:
+        kept = known[taken].standing if taken in known else new_by_id[taken]["standing"]
+        if not Standing(kept).counts:
+            saved.not_counted[taken] = kept
     own = [row._mapping for row in rows if row.assessment_id == assessment.id]
     if new:
-        session.execute(_insert, new)
+        saved.seen = _store(session, new)
         stream = audit.participant_stream(assessment.participant_id)
         audit.record(session, stream, now, _entries(assessment, own, new))
     _tell_others(saved, own, new, origin.device_id, seen)
-    if new:
-        saved.seen = session.scalar(_newest, {"assessment_id": assessment.id}) or saved.seen
     return saved
 
 
-_newest = sa.select(sa.func.max(Answer.id)).where(
-    Answer.assessment_id == sa.bindparam("assessment_id")
-)
+def _look_up(
+    session: Transaction,
+    assessment: Known,
+    instrument: Instrument,
+    operations: Sequence[Operation],
+    seen: int,
+) -> Sequence[Any]:
+    """The rows that the operations meet, in the order in which they were stored."""
+    looked_up: dict[str, Any] = {"assessment_id": assessment.id, "seen": seen}
+    codes = {item.code for item in instrument.items}
+    if len(operations) == 1 and operations[0].item in codes:
+        looked_up |= {"item": operations[0].item, "operation": operations[0].id}
+        return session.execute(_recent_one, looked_up).all()
+    looked_up["items"] = [operation.item for operation in operations if operation.item in codes]
+    looked_up["operations"] = [operation.id for operation in operations]
+    return session.execute(_recent_many, looked_up).all()
+
+
+def _store(session: Transaction, new: Sequence[Row]) -> int:
+    """Add the rows; the newest row's id, which is the highest of the assessment."""
+    if len(new) == 1:  # nearly always: one tap, and the database tells its id
+        key: Any = session.execute(_insert, new[0]).inserted_primary_key  # type: ignore[attr-defined]
+        return int(key[0])
+    session.execute(_insert, new)
+    newest = sa.select(sa.func.max(Answer.id)).where(
+        Answer.assessment_id == new[0]["assessment_id"]
+    )
+    return session.scalar(newest) or 0
 
 
 def _fault(operation: Operation, instrument: Instrument, skipping: bool) -> str | None:
@@ -179,10 +211,18 @@ def _fault(operation: Operation, instrument: Instrument, skipping: bool) -> str 
     return None
 
 
-def _row(
-    operation: Operation, assessment: Known, origin: Origin, grace: timedelta, now: datetime
-) -> dict[str, Any]:
-    answered_at, skew = tapped_at(operation.device_time, origin.sent_at, now)
+def _begun(facts: Facts, new: Sequence[Row]) -> Facts:
+    """The facts with the start that is among the new rows: all of a batch stand by it."""
+    in_time = [row["answered_at"] for row in new if row["answered_at"] < facts.closes_at]
+    if facts.started_at is not None or not in_time:
+        return facts
+    return replace(facts, started_at=min(in_time))
+
+
+def _row(operation: Operation, assessment: Known, origin: Origin, now: datetime) -> dict[str, Any]:
+    """An answer's row, all but its standing."""
+    opens_at = assessment.facts.opens_at
+    answered_at, skew = tapped_at(operation.device_time, origin.sent_at, now, opens_at)
     device_time = operation.device_time.isoformat() if operation.device_time else None
     return {
         "operation": operation.id,
@@ -190,7 +230,6 @@ def _row(
         "item": operation.item,
         "state": operation.state,
         "code": operation.code,
-        "standing": standing(assessment.facts, answered_at, grace).value,
         "prompted": operation.prompted,
         "answered_at": answered_at,
         "received_at": now,
@@ -251,7 +290,7 @@ def _tell_others(
     seen: int,
 ) -> None:
     """Fill in the newest row's id and other devices' current answers since `seen`."""
-    saved.seen = max([seen, *(row["id"] for row in own)])
+    saved.seen = max([seen, saved.seen, *(row["id"] for row in own)])
     newest = newest_by_item([*own, *new])
     for row in own:
         if row["id"] > seen and row["device_id"] != device_id and row["item"] in newest:
@@ -277,7 +316,7 @@ _all = (
 )
 
 
-def current(session: Session, assessment_id: int) -> tuple[dict[str, Current], int]:
+def current(session: Transaction, assessment_id: int) -> tuple[dict[str, Current], int]:
     """The current answer of each item that has one, and the id of the newest row (0: none)."""
     rows = session.execute(_all, {"assessment_id": assessment_id}).mappings().all()
     answers = {

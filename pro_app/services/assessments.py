@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from pro_app.core.assessment import Facts, Standing, Status, missed_reason, status
 from pro_app.core.library import Library
 from pro_app.core.study import StudyDefinition
-from pro_app.models import Answer, Assessment, Participant, Submission
+from pro_app.models import Answer, Assessment, Participant, Submission, Transaction
 from pro_app.services import audit
 from pro_app.services.studies import CurrentStudy
 
@@ -165,13 +165,13 @@ def _from_row(row: Any) -> Known:
     return Known(*(*row[:9], facts))
 
 
-def hold_own(session: Session, public_id: str, participant_id: int) -> Known | None:
+def hold_own(session: Transaction, public_id: str, participant_id: int) -> Known | None:
     """`find_own` for writing: what is found stays so until the transaction ends."""
     audit.lock_stream(session, participant_id)
     return find_own(session, public_id, participant_id)
 
 
-def find_own(session: Session, public_id: str, participant_id: int) -> Known | None:
+def find_own(session: Transaction, public_id: str, participant_id: int) -> Known | None:
     """A participant's own assessment; somebody else's is as unknown as none."""
     row = session.execute(
         _known_own, {"public_id": public_id, "participant_id": participant_id}

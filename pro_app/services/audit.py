@@ -19,7 +19,14 @@ import sqlalchemy as sa
 import sqlalchemy.orm
 from sqlalchemy.orm import Session
 
-from pro_app.models import Answer, Assessment, AuditEntry, Participant, Submission
+from pro_app.models import (
+    Answer,
+    Assessment,
+    AuditEntry,
+    Participant,
+    Submission,
+    Transaction,
+)
 
 DOMAIN = b"pro_app audit entry 1\n"
 GENESIS = "0" * 64
@@ -72,7 +79,7 @@ _head = (
 _insert = sa.insert(AuditEntry.__table__)  # type: ignore[arg-type]
 
 
-def record(session: Session, stream: str, at: datetime, entries: Sequence[Entry]) -> str:
+def record(session: Transaction, stream: str, at: datetime, entries: Sequence[Entry]) -> str:
     """Append entries to a stream within the caller's transaction; the new head's hash.
 
     The caller holds the stream's lock: any writer on SQLite, the participant's or study's row
@@ -146,7 +153,8 @@ def _entry_faults(row: Row, seq: int, previous: str) -> Iterator[Fault]:
 def _data_faults(session: Session, told: dict[str, tuple[str, int]]) -> Iterator[Fault]:
     """Data whose content no entry tells, and entries whose data are gone."""
     for stream, label, digest in _data_digests(session):
-        if told.pop(digest, None) is None:
+        place = told.pop(digest, None)
+        if place is None or place[0] != stream:
             yield Fault(stream, None, f"{label} is not as the trail tells it")
     for stream, seq in told.values():
         yield Fault(stream, seq, "tells of data that are gone or were changed")
@@ -171,7 +179,10 @@ def _data_digests(session: Session) -> Iterator[tuple[str, str, str]]:
     for submission, participant_id in submissions:
         stream = participant_stream(participant_id)
         told = {column.key: getattr(submission, column.key) for column in _submission_columns}
-        yield stream, f"submission {submission.id}", submission_digest(told)
+        digest = submission_digest(told)
+        if digest != submission.receipt:  # which is the digest as it was, and the participant's
+            digest = f"{digest} is not {submission.receipt}"
+        yield stream, f"submission {submission.id}", digest
         by_algorithm: dict[str, list[Row]] = {}
         for score in submission.scores:
             by_algorithm.setdefault(score.algorithm, []).append(
@@ -187,7 +198,7 @@ _submission_columns = tuple(
 )
 _answer_columns = tuple(column for column in Answer.__table__.columns if column.key != "id")
 _SCORE_FIELDS = (
-    "algorithm", "scale", "value", "norm_based", "answered", "reason", "receipt",
+    "scoring", "algorithm", "scale", "value", "norm_based", "answered", "reason", "receipt",
 )  # fmt: skip
 
 
@@ -217,19 +228,21 @@ def _digest(values: Sequence[Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def lock_stream(session: Session, participant_id: int) -> None:
+def lock_stream(session: Transaction, participant_id: int) -> None:
     """Hold a participant's stream until the transaction ends, without reading the row.
 
     SQLite holds the whole database from `Database.writing` on; nothing is left to lock.
     """
-    if session.get_bind().dialect.name != "sqlite":
+    bind = session.get_bind() if isinstance(session, Session) else session
+    if bind.dialect.name != "sqlite":
         session.execute(_lock, {"id": participant_id})
 
 
 def lock_participant(session: Session, participant_id: int) -> Participant:
     """The participant's row, and its stream held until the transaction ends."""
     return session.execute(
-        sa.select(Participant).where(Participant.id == participant_id).with_for_update()
+        sa.select(Participant).where(Participant.id == participant_id).with_for_update(),
+        execution_options={"populate_existing": True},  # as it is now, whatever was read before
     ).scalar_one()
 
 

@@ -25,6 +25,8 @@ from pro_app.models import (
     JoiningCode,
     Participant,
     Site,
+    StudyVersion,
+    Transaction,
 )
 from pro_app.services import audit, secrets
 from pro_app.services.studies import CurrentStudy
@@ -210,14 +212,15 @@ def bind_device(
     before; it is revoked, because its token is about to be overwritten. The language in which
     the notice was accepted becomes the participant's.
     """
-    code = session.scalars(
-        sa.select(JoiningCode).where(JoiningCode.id == code_id).with_for_update()
-    ).one_or_none()
-    dead = code is None or code.used_at is not None or code.replaced_at is not None
-    if dead or code is None or now >= code.expires_at:
+    owner = sa.select(JoiningCode.participant_id).where(JoiningCode.id == code_id)
+    participant_id = session.scalar(owner)
+    if participant_id is None:
+        return None
+    participant = audit.lock_participant(session, participant_id)
+    code = session.get_one(JoiningCode, code_id, populate_existing=True)
+    if code.used_at is not None or code.replaced_at is not None or now >= code.expires_at:
         return None
     code.used_at = now
-    participant = audit.lock_participant(session, code.participant_id)
     token = secrets.new_token()
     device = Device(
         participant_id=participant.id,
@@ -231,7 +234,9 @@ def bind_device(
     session.flush()
     actor = f"participant/device {device.id}"
     stream = audit.participant_stream(participant.id)
-    audit.record(session, stream, now, [audit.Entry(actor, "join", f"device/{device.id}")])
+    detail = {} if replaces is None else {"replaces": f"device/{replaces}"}
+    entry = audit.Entry(actor, "join", f"device/{device.id}", detail=detail)
+    audit.record(session, stream, now, [entry])
     accept_notice(session, participant, notice_version, notice_language, actor, now)
     _change(session, participant, "language", notice_language, actor, now)
     return token, device.id
@@ -313,11 +318,11 @@ def check_pin(session: Session, device_id: int, pin: str, now: datetime) -> PinC
 
 
 def _lock_device(session: Session, device_id: int) -> Device:
-    device = session.scalars(
-        sa.select(Device).where(Device.id == device_id).with_for_update()
-    ).one()
-    audit.lock_participant(session, device.participant_id)
-    return device
+    """The device, with its participant's stream held; always in this order, or two wait for each
+    other for ever."""
+    owner = sa.select(Device.participant_id).where(Device.id == device_id)
+    audit.lock_participant(session, session.scalars(owner).one())
+    return session.get_one(Device, device_id, populate_existing=True)
 
 
 def _note(session: Session, device: Device, action: str, now: datetime) -> None:
@@ -356,10 +361,15 @@ def end_session(session: Session, token: str, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The participant before the phone: who, on which device, and whether the PIN was given."""
+    """The participant before the phone: who, on which device, and whether the PIN was given.
+
+    `study_version` and `study_fingerprint` are the newest version of the study's definition.
+    """
 
     participant_id: int
     study_id: int
+    study_version: int
+    study_fingerprint: str
     number: str
     language: str
     text_size: int
@@ -374,6 +384,8 @@ class Person:
 _person_columns = (
     Participant.id,
     Participant.study_id,
+    StudyVersion.number,
+    StudyVersion.fingerprint,
     Participant.number,
     Participant.language,
     Participant.text_size,
@@ -382,10 +394,20 @@ _person_columns = (
     Device.id,
     Device.pin_hash.is_not(None),
 )
+_newest_version = (
+    sa.select(sa.func.max(StudyVersion.number))
+    .where(StudyVersion.study_id == Participant.study_id)
+    .correlate(Participant)
+    .scalar_subquery()
+)
+_version_in_force = sa.and_(
+    StudyVersion.study_id == Participant.study_id, StudyVersion.number == _newest_version
+)
 _by_session = (
     sa.select(*_person_columns, DeviceSession.created_at, DeviceSession.seen_at)
     .join(Device, Device.id == DeviceSession.device_id)
     .join(Participant, Participant.id == Device.participant_id)
+    .join(StudyVersion, _version_in_force)
     .where(
         DeviceSession.token_hash == sa.bindparam("token"),
         DeviceSession.ended_at.is_(None),
@@ -395,11 +417,12 @@ _by_session = (
 _by_device = (
     sa.select(*_person_columns)
     .join(Participant, Participant.id == Device.participant_id)
+    .join(StudyVersion, _version_in_force)
     .where(Device.token_hash == sa.bindparam("token"), Device.revoked_at.is_(None))
 )
 
 
-def person_of_session(session: Session, token: str, now: datetime) -> Person | None:
+def person_of_session(session: Transaction, token: str, now: datetime) -> Person | None:
     """The person whose session this is, if it has not ended, aged or lain idle."""
     row: Any = session.execute(_by_session, {"token": secrets.token_hash(token)}).first()
     if row is None:
@@ -410,7 +433,7 @@ def person_of_session(session: Session, token: str, now: datetime) -> Person | N
     return Person(*(*row[:-2], True, seen_at))
 
 
-def person_of_device(session: Session, token: str) -> Person | None:
+def person_of_device(session: Transaction, token: str) -> Person | None:
     """The person whose device this is, still locked."""
     row: Any = session.execute(_by_device, {"token": secrets.token_hash(token)}).first()
     return None if row is None else Person(*(*row, False))

@@ -22,7 +22,7 @@ from pro_app.core.assessment import Status, missed_reason
 from pro_app.core.instruments import Instrument
 from pro_app.core.library import Library
 from pro_app.core.scoring import Scoring
-from pro_app.models import Participant, Score, Site, Submission
+from pro_app.models import Participant, Score, Site, Study, Submission
 from pro_app.services import answers, assessments, audit, submissions
 from pro_app.services.assessments import Known
 from pro_app.services.studies import CurrentStudy
@@ -51,14 +51,14 @@ class Request:
     now: datetime
 
     def instruments(self) -> Iterator[tuple[Instrument, tuple[Scoring, ...]]]:
-        """The study's instruments and scorings, in the protocol's order."""
-        for entry in self.study.definition.instruments:
+        """The instruments and scorings of all versions of the study, in their order."""
+        for entry in self.study.instruments:
             instrument = self.library.instruments[entry.code]
             yield instrument, tuple(instrument.scorings[name] for name in entry.scorings)
 
 
 def columns(request: Request) -> list[str]:
-    """The columns of an export; they depend on the study's definition alone."""
+    """The columns of an export; they depend on the study's versions alone."""
     names: dict[str, None] = dict.fromkeys(HEAD)
     for instrument, scorings in request.instruments():
         if request.what == "answers":
@@ -181,7 +181,7 @@ def _score_cells(
     elif state is Status.MISSED and current:
         cells["basis"] = "partial"
         instrument = request.library.instruments[known.instrument]
-        for scoring in request.study.definition.instrument(known.instrument).scorings:
+        for scoring in request.study.scorings(known.instrument):
             for computed in submissions.score_answers(instrument, scoring, current):
                 _put_score(cells, computed)
     return cells
@@ -349,4 +349,5 @@ def note(session: Session, request: Request, digest: str) -> None:
         new=request.what,
         detail={"exact": request.exact, "sha256": digest},
     )
+    session.execute(sa.select(Study.id).where(Study.id == request.study.id).with_for_update())
     audit.record(session, audit.study_stream(request.study.id), request.now, [entry])

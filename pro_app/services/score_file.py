@@ -77,6 +77,8 @@ def _output(output: str) -> Iterator[BinaryIO]:
         else:
             with _beside(path.resolve()) as target:
                 yield target
+    except BrokenPipeError:
+        raise  # the reader has gone, as in `pro-app score ... | head`: nobody to tell
     except OSError as error:
         name = "Standard output" if output == STANDARD else output
         raise FileTrouble(f"{name} cannot be written: {error.strerror}.") from error

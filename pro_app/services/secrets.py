@@ -14,6 +14,11 @@ from argon2.low_level import Type, hash_secret_raw
 ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # 31 letters and digits, none like another
 CODE_LENGTH = 8  # 31 ** 8 = 8.5e11: 39 bits
 PIN_LENGTH = 6
+# keys in a pattern on the pad, or pairs: what people choose that is neither a row nor a repeat
+COMMON_PINS = frozenset(
+    ("112233", "123321", "147258", "159357", "159753", "258369", "321654", "456123", "741852",
+     "789456", "789987", "951753", "963852", "987321")
+)  # fmt: skip
 
 # argon2id at the smallest figures that OWASP's password storage guidance names
 _TIME, _MEMORY, _LANES = 2, 19_456, 1
@@ -70,7 +75,8 @@ def pin_matches(kept: str, pin: str) -> bool:
 def pin_fault(pin: str, study_number: str) -> str | None:
     """Why a PIN cannot be taken: `shape` or `easy`; None if it can.
 
-    Easy are one or two digits repeated, rows up or down, and the digits of the study number.
+    Easy are one or two digits repeated, rows up or down, the digits of the study number, and what
+    many people choose.
     """
     if len(pin) != PIN_LENGTH or not pin.isascii() or not pin.isdigit():
         return "shape"
@@ -78,6 +84,8 @@ def pin_fault(pin: str, study_number: str) -> str | None:
     own = "".join(character for character in study_number if character.isdigit())
     halves = pin[:3] == pin[3:] or pin[:2] * 3 == pin
     if len(set(pin)) <= 2 or (len(steps) == 1 and steps <= {0, 1, 9}) or halves:
+        return "easy"
+    if pin in COMMON_PINS:
         return "easy"
     if own and len(own) >= 4 and (own in pin or pin in own):
         return "easy"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,18 +13,27 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.core.library import Library
-from pro_app.core.study import StudyDefinition, parse_study
+from pro_app.core.study import StudyDefinition, StudyInstrument, parse_study
 from pro_app.models import Site, Study, StudyVersion
 from pro_app.services import audit
 
 
 @dataclass(frozen=True, slots=True)
 class CurrentStudy:
-    """A study with the version of its definition that is in force."""
+    """A study with the version of its definition that is in force.
+
+    `instruments` are those that any of its versions names, with every scoring that any of them
+    names, in the order in which they came: what was asked once is scored and exported for ever.
+    """
 
     id: int
     version: int
     definition: StudyDefinition
+    instruments: tuple[StudyInstrument, ...]
+
+    def scorings(self, instrument: str) -> tuple[str, ...]:
+        """The scorings of an instrument of any version; KeyError if none names it."""
+        return {entry.code: entry.scorings for entry in self.instruments}[instrument]
 
 
 def load(
@@ -40,10 +49,10 @@ def load(
         study = Study(code=definition.code, created_at=now)
         session.add(study)
         session.flush()
-    fingerprint = _fingerprint(content)
     newest = study.versions[-1] if study.versions else None
-    if newest is not None and newest.fingerprint == fingerprint:
-        return CurrentStudy(study.id, newest.number, definition)
+    if newest is not None and newest.definition == content:
+        return current(session, library, study.id)
+    fingerprint = _fingerprint(content, "" if newest is None else newest.fingerprint)
     number = newest.number + 1 if newest is not None else 1
     version = StudyVersion(
         number=number, definition=dict(content), fingerprint=fingerprint, loaded_at=now
@@ -61,7 +70,7 @@ def load(
         detail={"fingerprint": fingerprint},
     )
     audit.record(session, audit.study_stream(study.id), now, [entry])
-    return CurrentStudy(study.id, number, definition)
+    return current(session, library, study.id)
 
 
 def _keep_sites(study: Study, definition: StudyDefinition) -> None:
@@ -73,30 +82,48 @@ def _keep_sites(study: Study, definition: StudyDefinition) -> None:
             study.sites.append(Site(code=site.code, name=site.name))
 
 
-def _fingerprint(content: Mapping[str, Any]) -> str:
+def _fingerprint(content: Mapping[str, Any], before: str) -> str:
+    """A hash of a version's content and of all versions before it."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(f"{before}\n{text}".encode()).hexdigest()
 
 
 _newest = (
-    sa.select(StudyVersion.id, StudyVersion.number, StudyVersion.fingerprint)
+    sa.select(StudyVersion.number, StudyVersion.fingerprint)
     .where(StudyVersion.study_id == sa.bindparam("study_id"))
     .order_by(StudyVersion.number.desc())
     .limit(1)
 )
-_parsed: dict[str, StudyDefinition] = {}  # by fingerprint: the same content says the same
+# by the newest version's fingerprint, which covers the versions before it
+_parsed: dict[str, tuple[StudyDefinition, tuple[StudyInstrument, ...]]] = {}
 
 
 def current(session: Session, library: Library, study_id: int) -> CurrentStudy:
     """The definition in force."""
-    version_id, number, fingerprint = session.execute(_newest, {"study_id": study_id}).one()
-    definition = _parsed.get(fingerprint)
-    if definition is None:
-        content = session.scalars(
-            sa.select(StudyVersion.definition).where(StudyVersion.id == version_id)
-        ).one()
-        definition = _parsed[fingerprint] = parse_study(content, library.instruments)
-    return CurrentStudy(study_id, number, definition)
+    number, fingerprint = session.execute(_newest, {"study_id": study_id}).one()
+    if fingerprint not in _parsed:
+        contents = session.scalars(
+            sa.select(StudyVersion.definition)
+            .where(StudyVersion.study_id == study_id)
+            .order_by(StudyVersion.number)
+        ).all()
+        definition = parse_study(contents[-1], library.instruments)
+        _parsed[fingerprint] = (definition, _instruments(contents))
+    return CurrentStudy(study_id, number, *_parsed[fingerprint])
+
+
+def _instruments(contents: Sequence[Mapping[str, Any]]) -> tuple[StudyInstrument, ...]:
+    found: dict[str, dict[str, None]] = {}
+    for content in contents:
+        for entry in content["instruments"]:
+            found.setdefault(entry["code"], {}).update(dict.fromkeys(entry["scorings"]))
+    return tuple(StudyInstrument(code, tuple(scorings)) for code, scorings in found.items())
+
+
+def parsed(study_id: int, version: int, fingerprint: str) -> CurrentStudy | None:
+    """A version whose fingerprint was just read, if this process has parsed the same content."""
+    found = _parsed.get(fingerprint)
+    return None if found is None else CurrentStudy(study_id, version, *found)
 
 
 def find(session: Session, code: str | None) -> Study | None:

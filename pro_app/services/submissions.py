@@ -74,7 +74,8 @@ def submit(
     if earlier is not None:
         return earlier
     facts = assessment.facts
-    if not facts.opens_at <= now < facts.last_moment(study.definition.grace):
+    open_now = facts.opens_at <= now < facts.last_moment(study.definition.grace)
+    if not open_now or facts.withdrawn_at is not None:
         raise Closed
     current, _ = answers.current(session, assessment.id)
     missing = tuple(item.code for item in instrument.items if item.code not in current)
@@ -97,9 +98,8 @@ def submit(
     submission = Submission(**row, receipt=receipt)
     session.add(submission)
     session.flush()
-    scorings = study.definition.instrument(instrument.code).scorings
     entries = [_submitted(assessment, receipt, device_id)]
-    for scoring in scorings:
+    for scoring in study.scorings(instrument.code):
         scores = score_answers(instrument, scoring, current)
         entries.append(_keep_scores(session, assessment, submission.id, scores))
     session.flush()

@@ -6,10 +6,10 @@ import hashlib
 from datetime import timedelta
 from pathlib import Path
 
-from flask import Flask, Response, g, redirect, request, url_for
+from flask import Flask, Response, g, redirect, url_for
 from flask_babel import Babel
 from flask_compress import Compress
-from flask_wtf.csrf import CSRFError, CSRFProtect
+from flask_wtf.csrf import CSRFError
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -18,7 +18,7 @@ from pro_app.core.library import load_library
 from pro_app.core.study import LANGUAGES
 from pro_app.migrations import is_current
 from pro_app.models import Database
-from pro_app.web import access, errors, join, layout, locale, participant, questionnaire
+from pro_app.web import access, errors, files, join, layout, locale, participant, questionnaire
 from pro_app.web.house import Clock, House, furnish, house, system_clock
 
 PAGE_HEADERS = {
@@ -42,8 +42,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     app = Flask(
         __name__,
         root_path=str(ROOT),
-        static_folder="static",
-        static_url_path=f"/static/{_release(ROOT / 'static')}",
+        static_folder=None,  # see `files`
         template_folder="templates",
     )
     _configure(app, settings)
@@ -55,11 +54,11 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     locale.compile_catalogues()
     Babel(
         app,
-        locale_selector=lambda: locale.chosen_language(LANGUAGES),
+        locale_selector=lambda: locale.parsed(locale.chosen_language(LANGUAGES)),
         default_translation_directories=str(locale.CATALOGUES),
     )
     app.before_request(access.admit)
-    CSRFProtect(app)
+    access.Csrf(app)
     Compress(app)
     for blueprint in (join.blueprint, participant.blueprint, questionnaire.blueprint):
         app.register_blueprint(blueprint)
@@ -67,6 +66,10 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
         from pro_app.demo.web import blueprint as demo  # only where the demonstration is shown
 
         app.register_blueprint(demo)
+    static = ROOT / "static"
+    app.add_url_rule(
+        f"/static/{_release(static)}/<path:filename>", "static", files.static_view(static)
+    )
     app.add_url_rule("/", view_func=home)
     app.add_url_rule("/health", view_func=health)
     errors.register(app)
@@ -94,10 +97,10 @@ def _configure(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=None,  # a page left open overnight still sends its answers
         WTF_CSRF_SSL_STRICT=False,  # pages send no referrer; cookies are SameSite
         MAX_CONTENT_LENGTH=1_000_000,
-        SEND_FILE_MAX_AGE_DEFAULT=YEAR,
         COMPRESS_ALGORITHM=["br", "gzip"],
         COMPRESS_BR_LEVEL=5,
         COMPRESS_STREAMS=True,
+        COMPRESS_EVALUATE_CONDITIONAL_REQUEST=False,  # nothing here has an ETag
         COMPRESS_MIMETYPES=[
             "text/html", "text/css", "text/javascript", "application/json", "image/svg+xml",
         ],
@@ -133,11 +136,8 @@ def health() -> Response:
 
 def _headers(response: Response) -> Response:
     response.headers.update(HEADERS)
-    if request.endpoint == "static":
-        response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
-        return response
     if response.mimetype == "text/html":
-        response.headers.update(PAGE_HEADERS)
+        response.headers.extend(PAGE_HEADERS)
         if not house().settings.plain_cookies:
             response.headers["Strict-Transport-Security"] = f"max-age={YEAR}; includeSubDomains"
     if "Cache-Control" not in response.headers:

@@ -10,6 +10,7 @@ from flask_babel import get_locale
 
 from pro_app.core.study import LANGUAGES
 from pro_app.services import studies
+from pro_app.services.enrolment import Person
 from pro_app.services.studies import CurrentStudy
 from pro_app.web import locale
 from pro_app.web.house import house
@@ -24,17 +25,23 @@ def study() -> CurrentStudy | None:
     """The study of this request: the person's, or the installation's if it has only one."""
     if "study" not in g:
         person = g.get("person") or g.get("locked")
-        with house().database.reading() as database:
-            if person is not None:
-                study_id: int | None = person.study_id
-            else:
-                only = studies.find(database, None)
-                study_id = None if only is None else only.id
-            g.study = (
-                None if study_id is None else studies.current(database, house().library, study_id)
-            )
+        g.study = _only_study() if person is None else _study_of(person)
     found: CurrentStudy | None = g.study
     return found
+
+
+def _study_of(person: Person) -> CurrentStudy:
+    known = studies.parsed(person.study_id, person.study_version, person.study_fingerprint)
+    if known is not None:
+        return known
+    with house().database.reading() as database:
+        return studies.current(database, house().library, person.study_id)
+
+
+def _only_study() -> CurrentStudy | None:
+    with house().database.reading() as database:
+        only = studies.find(database, None)
+        return None if only is None else studies.current(database, house().library, only.id)
 
 
 def words() -> dict[str, Any]:

@@ -95,7 +95,8 @@ def today() -> Page:
         cards = [_card(database, place, known) for place, known in enumerate(found.open, start=1)]
     upcoming = None
     if found.next is not None:
-        label = study.definition.timepoint(found.next.timepoint).labels[layout.language()]
+        labels = {point.code: point.labels for point in study.definition.timepoints}
+        label = labels.get(found.next.timepoint, {}).get(layout.language())
         upcoming = (label, found.next.facts.opens_at)
     return render_template("participant/today.html", cards=cards, upcoming=upcoming, found=found)
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from flask import (
     Blueprint,
-    Response,
     abort,
     jsonify,
     redirect,
@@ -24,18 +23,22 @@ from flask import (
     url_for,
 )
 from flask_babel import force_locale
-from sqlalchemy.orm import Session
+from flask_babel import gettext as _
+from flask_wtf.csrf import generate_csrf
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.core.assessment import Status
 from pro_app.core.instruments import Instrument, Item
 from pro_app.core.study import LANGUAGES, StudyDefinition
 from pro_app.core.wording import Wording
+from pro_app.models import Transaction
 from pro_app.services import answers, assessments, submissions
 from pro_app.services.answers import Current, Operation, Origin, Saved
 from pro_app.services.assessments import Known
 from pro_app.services.studies import CurrentStudy
-from pro_app.web import access, layout
+from pro_app.web import access, files, frame, layout
 from pro_app.web.house import house
 from pro_app.web.participant import change_settings
 
@@ -77,7 +80,7 @@ def _definition() -> StudyDefinition:
     return _study().definition
 
 
-def _own(database: Session, public_id: str, hold: bool = False) -> Known:
+def _own(database: Transaction, public_id: str, hold: bool = False) -> Known:
     find = assessments.hold_own if hold else assessments.find_own
     found = find(database, public_id, access.person().participant_id)
     if found is None:
@@ -145,7 +148,7 @@ def start(public_id: str) -> Page:
 @access.audience("participant")
 def item(public_id: str, n: int) -> Page:
     """One item."""
-    with house().database.reading() as database:
+    with house().database.reading_rows() as database:
         sheet = _sheet(_own(database, public_id))
         given, newest = answers.current(database, sheet.assessment.id)
     return _item_page(sheet, _item(sheet.instrument, n), given, newest, prompting=False)
@@ -162,25 +165,48 @@ def _item_page(
 ) -> str:
     state = given.get(shown.code)
     texts = rendered(sheet.instrument, sheet.wording, _definition().skipping)
-    return render_template(
+    start = url_for(".start", public_id=sheet.assessment.public_id)
+    from_review = "review" in (request.args.get("from"), request.form.get("from"))
+    person, wording = access.person(), sheet.wording
+    key = (person.study_fingerprint, person.text_size, wording.fingerprint, texts.version)
+    return frame.fill(
         "questionnaire/item.html",
-        sheet=sheet,
-        item=shown,
-        body=chosen_html(texts.items[shown.n - 1], state),
-        sheet_version=texts.version,
-        answered=state is not None and state.state != "skipped",
-        skipped=state is not None and state.state == "skipped",
-        prompting=prompting,
-        from_review="review" in (request.args.get("from"), request.form.get("from")),
-        given={code: [answer.state, answer.code] for code, answer in given.items()},
-        newest=newest,
+        key,
+        {  # nothing of the assessment but what the key tells
+            "sheet": {"instrument": sheet.instrument, "wording": wording},
+            "sheet_version": texts.version,
+        },
+        {
+            "csrf_token": generate_csrf(),
+            "start": start,
+            "action": f"{start}/items/{shown.n}",
+            "title": texts.titles[shown.n - 1],
+            "page_code": f"Q{shown.n}",
+            "body": Markup(chosen_html(texts.items[shown.n - 1], state, prompting)),  # noqa: S704 (rendered by a template, see `rendered`)
+            "review": _FROM_REVIEW if from_review else "",
+            "prompted": _PROMPTED if prompting else "",
+            "unsaved": _HIDDEN if state is None or state.state == "skipped" else "",
+            "newest": newest,
+            "given": htmlsafe_json_dumps(
+                {code: [answer.state, answer.code] for code, answer in given.items()}
+            ),
+        },
     )
 
 
-def chosen_html(body: str, answer: Current | None) -> str:
-    """The item with the answer chosen that was given."""
-    if answer is None or answer.state == "skipped":
+_FROM_REVIEW = Markup('<input type="hidden" name="from" value="review">')
+_PROMPTED = Markup('<input type="hidden" name="prompted" value="yes">')
+_HIDDEN = Markup(" hidden")
+
+
+def chosen_html(body: str, answer: Current | None, prompting: bool) -> str:
+    """The item with the answer chosen that was given, or with the question whether to skip it."""
+    if prompting:
+        return body.replace('tabindex="-1" hidden>', 'tabindex="-1" autofocus>', 1)
+    if answer is None:
         return body
+    if answer.state == "skipped":
+        return body.replace('class="left" hidden>', 'class="left">', 1)
     value = answer.state if answer.code is None else str(answer.code)
     return body.replace(f'value="{value}"', f'value="{value}" checked', 1)
 
@@ -190,6 +216,8 @@ class Rendered:
     """A wording's items as everybody sees them, and the address part that names this very text."""
 
     items: tuple[str, ...]
+    titles: tuple[str, ...]
+    sheet: bytes
     version: str
 
 
@@ -200,19 +228,25 @@ def rendered(instrument: Instrument, wording: Wording, skipping: bool) -> Render
     """All items of a wording with nothing chosen; rendered once, since wordings never change."""
     key = (instrument.fingerprint, wording.fingerprint, skipping)
     if key not in _rendered:
+        of = len(instrument.items)
         with force_locale(wording.language):
+            titles = tuple(
+                _("Question %(n)d of %(of)d", n=shown.n, of=of) for shown in instrument.items
+            )
             items = tuple(
                 render_template(
                     "questionnaire/_item.html",
                     wording=wording,
                     item=shown,
-                    of=len(instrument.items),
+                    title=title,
                     skipping=skipping,
+                    of=of,
                 )
-                for shown in instrument.items
+                for shown, title in zip(instrument.items, titles, strict=True)
             )
-        version = hashlib.sha256("".join(items).encode()).hexdigest()[:12]
-        _rendered[key] = Rendered(items, version)
+        sheet = "".join(items).encode()
+        version = hashlib.sha256(sheet).hexdigest()[:12]
+        _rendered[key] = Rendered(items, titles, sheet, version)
     return _rendered[key]
 
 
@@ -227,9 +261,7 @@ def sheet(code: str, language: str, version: str) -> Page:
     for skipping in (True, False):
         found = rendered(instrument, wording, skipping)
         if found.version == version:
-            response = Response("".join(found.items), mimetype="text/html")
-            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-            return response
+            return files.lasting(found.sheet, "text/html")
     return abort(404)
 
 
@@ -315,7 +347,7 @@ def _onward(assessment: Known, shown: Item, of: int, action: str) -> str:
 
 
 def _save(
-    database: Session,
+    database: Transaction,
     assessment: Known,
     instrument: Instrument,
     wording: Wording,
@@ -353,7 +385,7 @@ def take_operations(public_id: str) -> Page:
         response = jsonify(error="body", reason=str(error))
         response.status_code = 422
         return response
-    with house().database.writing() as database:
+    with house().database.writing_rows() as database:
         assessment = _own(database, public_id, hold=True)
         instrument = house().library.instruments[assessment.instrument]
         wording = house().library.offered(_definition(), assessment.instrument, language)

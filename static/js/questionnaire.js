@@ -169,7 +169,9 @@ async function open(form) {
     submission.preventDefault();
     if (button?.name === "language" || button?.name === "text_size") {
       take();
-      leave(() => { form.dataset.native = "yes"; form.requestSubmit(button); }).then((sent) => {
+      // later, because a form does not submit again while its submit event is still going round
+      const natively = () => { form.dataset.native = "yes"; form.requestSubmit(button); };
+      leave(() => setTimeout(natively)).then((sent) => {
         if (!sent) { notice = word("language"); tell(); }
       });
       return;

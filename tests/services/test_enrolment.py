@@ -1,0 +1,532 @@
+"""Enrolling, codes, devices, PINs and sessions: who is let in, for how long, and who is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from pro_app.models import (
+    Attempt,
+    AuditEntry,
+    CodeRequest,
+    Database,
+    Device,
+    DeviceSession,
+    JoiningCode,
+    Participant,
+)
+from pro_app.services import assessments, enrolment, secrets
+from pro_app.services.enrolment import EnrolmentError, Person, PinResult
+from tests.conftest import KEY, MORNING, PIN, Enrolled, Site
+
+TICK = timedelta(microseconds=1)
+WRONG = "111222"
+
+
+def add(site: Site, number: str = "01-001", language: str = "en", at: str = "01") -> Participant:
+    with site.database.writing() as session:
+        return enrolment.add_participant(session, site.study, at, number, language, site.clock())
+
+
+def finds(site: Site, code: str) -> bool:
+    """Whether this code opens anything now."""
+    with site.database.reading() as session:
+        return enrolment.find_code(session, code, KEY, site.clock()) is not None
+
+
+def bind(site: Site, code: str, replaces: int | None = None) -> tuple[str, int] | None:
+    """Join with a code: the device's token and id."""
+    with site.database.writing() as session:
+        found = enrolment.find_code(session, code, KEY, site.clock())
+        if found is None:
+            return None
+        return enrolment.bind_device(session, found.id, "1", "en", site.clock(), replaces)
+
+
+def joined(site: Site, person: Enrolled, pin: str | None = PIN) -> tuple[str, int]:
+    """Join and set a PIN: the device's token and id."""
+    bound = bind(site, person.code)
+    assert bound is not None
+    if pin is not None:
+        with site.database.writing() as session:
+            enrolment.set_pin(session, bound[1], pin, site.clock())
+    return bound
+
+
+def who(site: Site, token: str) -> Person | None:
+    """The person whose device this is."""
+    with site.database.reading() as session:
+        return enrolment.person_of_device(session, token)
+
+
+def record(site: Site, participant_id: int) -> list[str]:
+    """The actions on a participant's record."""
+    with site.database.reading() as session:
+        stream = f"participant/{participant_id}"
+        query = sa.select(AuditEntry.action).where(AuditEntry.stream == stream)
+        return list(session.scalars(query.order_by(AuditEntry.seq)))
+
+
+# --- enrolling ----------------------------------------------------------------------------------
+
+
+def test_a_participant_is_a_number_at_a_site(site: Site) -> None:
+    found = add(site, "02-017", "ta", "02")
+    with site.database.reading() as session:
+        kept = session.get_one(Participant, found.id)
+        assert (kept.number, kept.language, kept.site.code) == ("02-017", "ta", "02")
+        assert (kept.created_at, kept.withdrawn_at, kept.notice_at) == (MORNING, None, None)
+    assert record(site, found.id) == ["enrol"]
+
+
+REFUSED: list[tuple[dict[str, str], str]] = [
+    ({"number": "1-001"}, r"the study number '1-001' does not fit the pattern \d{2}-\d{3}"),
+    ({"number": "01-0011"}, "does not fit"),
+    ({"number": " 01-001"}, "does not fit"),
+    ({"number": ""}, "does not fit"),
+    ({"number": "900101-14-5678"}, "has the shape of a national identity number"),
+    ({"number": "900101145678"}, "has the shape of a national identity number"),
+    ({"language": "fr"}, "the study has no language 'fr'; it has ms, en, zh_Hans, ta"),
+    ({"at": "03"}, "the study has no site '03'"),
+    ({"number": "01-009"}, "the study number 01-009 is taken"),
+]
+
+
+def test_who_cannot_be_enrolled_is_told_why(site: Site, subtests: pytest.Subtests) -> None:
+    add(site, "01-009")
+    for wrong, reason in REFUSED:
+        with subtests.test(**wrong):
+            with pytest.raises(EnrolmentError) as refused:
+                add(site, **wrong)
+            assert reason in str(refused.value)
+            assert "900101" not in str(refused.value), "an identity number is not repeated"
+    with site.database.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Participant)) == 1
+
+
+# --- codes --------------------------------------------------------------------------------------
+
+
+def test_a_code_opens_once(site: Site) -> None:
+    person = site.enrol()
+    assert finds(site, person.code)
+    assert finds(site, person.code.lower())
+    assert bind(site, person.code) is not None
+    assert not finds(site, person.code)
+    assert bind(site, person.code) is None
+
+
+@pytest.mark.parametrize(("after", "alive"), [(timedelta(hours=72) - TICK, True), (72, False)])
+def test_a_code_lives_for_three_days(site: Site, after: Any, alive: bool) -> None:
+    person = site.enrol()
+    site.clock.now += after if isinstance(after, timedelta) else timedelta(hours=after)
+    assert finds(site, person.code) is alive
+    assert (bind(site, person.code) is not None) is alive
+
+
+def test_a_code_that_dies_between_looking_and_joining_binds_nothing(site: Site) -> None:
+    person = site.enrol()
+    with site.database.writing() as session:
+        found = enrolment.find_code(session, person.code, KEY, site.clock())
+        assert found is not None
+    site.new_code(person)
+    with site.database.writing() as session:
+        assert enrolment.bind_device(session, found.id, "1", "en", site.clock()) is None
+        assert enrolment.bind_device(session, 99_999, "1", "en", site.clock()) is None
+    with site.database.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Device)) == 0
+
+
+def test_a_new_code_kills_the_old_one(site: Site) -> None:
+    person = site.enrol()
+    new = site.new_code(person)
+    assert not finds(site, person.code)
+    assert finds(site, new)
+    assert record(site, person.id) == ["enrol", "issue_code", "issue_code"]
+
+
+def test_another_persons_new_code_kills_nobody_elses(site: Site) -> None:
+    person, other = site.enrol("01-001"), site.enrol("01-002")
+    site.new_code(other)
+    assert finds(site, person.code)
+
+
+def test_no_code_stands_in_the_database(site: Site) -> None:
+    person = site.enrol()
+    with site.database.reading() as session:
+        (kept,) = session.scalars(sa.select(JoiningCode))
+        assert kept.code_hash == secrets.code_hash(person.code, KEY)
+        assert person.code not in kept.code_hash
+        details = session.scalars(sa.select(AuditEntry.detail)).all()
+        assert person.code not in str(details)
+
+
+def test_a_code_of_another_installations_key_opens_nothing(site: Site) -> None:
+    person = site.enrol()
+    with site.database.reading() as session:
+        assert enrolment.find_code(session, person.code, KEY[::-1], site.clock()) is None
+
+
+def test_joining_is_on_the_record(site: Site) -> None:
+    person = site.enrol(language="ta")
+    joined(site, person)
+    assert record(site, person.id) == [
+        "enrol", "issue_code", "join", "accept_notice", "change_setting", "set_pin",
+    ]  # fmt: skip
+    with site.database.reading() as session:
+        kept = session.get_one(Participant, person.id)
+        assert (kept.notice_version, kept.notice_language, kept.notice_at) == ("1", "en", MORNING)
+        assert kept.language == "en", "the language in which the notice was accepted"
+
+
+def test_a_browser_that_joins_again_gives_up_what_it_was(site: Site) -> None:
+    first, second = site.enrol("01-001"), site.enrol("01-002")
+    token, device = joined(site, first)
+    bound = bind(site, second.code, replaces=device)
+    assert bound is not None
+    assert who(site, token) is None
+    now_is = who(site, bound[0])
+    assert now_is is not None
+    assert now_is.number == "01-002"
+    with site.database.reading() as session:
+        (join,) = session.scalars(
+            sa.select(AuditEntry).where(
+                AuditEntry.action == "join", AuditEntry.stream == f"participant/{second.id}"
+            )
+        )
+        assert join.detail == {"replaces": f"device/{device}"}
+
+
+def test_a_second_phone_leaves_the_first_one_joined(site: Site) -> None:
+    person = site.enrol()
+    first, _ = joined(site, person)
+    second, _ = joined(site, replace(person, code=site.new_code(person)))
+    assert who(site, first) is not None
+    assert who(site, second) is not None
+
+
+# --- withdrawing and coming back ----------------------------------------------------------------
+
+
+def test_withdrawing_kills_devices_sessions_and_codes(site: Site) -> None:
+    person = site.enrol()
+    token, device = joined(site, person)
+    with site.database.writing() as session:
+        opened = enrolment.start_session(session, device, site.clock())
+    code = site.new_code(person)
+    with site.database.writing() as session:
+        enrolment.withdraw(session, person.id, site.clock())
+    assert who(site, token) is None
+    assert not finds(site, code)
+    with site.database.reading() as session:
+        assert enrolment.person_of_session(session, opened, site.clock()) is None
+    with pytest.raises(EnrolmentError, match="01-001 has withdrawn; readmit first"):
+        site.new_code(person)
+
+
+def test_withdrawing_twice_is_once_on_the_record(site: Site) -> None:
+    person = site.enrol()
+    for _ in range(2):
+        with site.database.writing() as session:
+            enrolment.withdraw(session, person.id, site.clock())
+        site.clock.forward(days=1)
+    assert record(site, person.id).count("withdraw") == 1
+    with site.database.reading() as session:
+        assert session.get_one(Participant, person.id).withdrawn_at == MORNING
+
+
+def test_who_comes_back_joins_with_a_new_code_and_finds_everything(site: Site) -> None:
+    person = site.enrol()
+    old_token, _ = joined(site, person)
+    assessment = site.open(person)[0]
+    site.answer(assessment, {"LQ01": 2})
+    with site.database.writing() as session:
+        enrolment.withdraw(session, person.id, site.clock())
+    with site.database.writing() as session:
+        enrolment.readmit(session, person.id, site.clock())
+    assert who(site, old_token) is None, "the old phone stays out"
+    token, _ = joined(site, replace(person, code=site.new_code(person)))
+    found = who(site, token)
+    assert found is not None
+    assert found.participant_id == person.id
+    with site.database.reading() as session:
+        open_now = assessments.today(session, site.study.definition, person.id, site.clock()).open
+    assert open_now[0].public_id == assessment.public_id
+
+
+def test_who_has_not_withdrawn_cannot_be_readmitted(site: Site) -> None:
+    person = site.enrol()
+    with (
+        pytest.raises(EnrolmentError, match="01-001 has not withdrawn"),
+        site.database.writing() as session,
+    ):
+        enrolment.readmit(session, person.id, site.clock())
+
+
+# --- asking for a new code ----------------------------------------------------------------------
+
+
+def ask(site: Site, number: str) -> None:
+    with site.database.writing() as session:
+        enrolment.request_code(session, site.study.id, number, site.clock())
+
+
+def requests(site: Site) -> list[CodeRequest]:
+    with site.database.reading() as session:
+        return list(session.scalars(sa.select(CodeRequest)))
+
+
+def test_asking_is_noted_once_and_settled_by_a_new_code(site: Site) -> None:
+    person = site.enrol()
+    ask(site, person.number)
+    ask(site, person.number)
+    (waiting,) = requests(site)
+    assert (waiting.participant_id, waiting.handled_at) == (person.id, None)
+    site.clock.forward(hours=1)
+    site.new_code(person)
+    assert requests(site)[0].handled_at == site.clock()
+    ask(site, person.number)
+    assert len(requests(site)) == 2
+    assert record(site, person.id).count("request_code") == 2
+
+
+def test_asking_for_nobody_changes_nothing(site: Site) -> None:
+    gone = site.enrol()
+    with site.database.writing() as session:
+        enrolment.withdraw(session, gone.id, site.clock())
+    for number in ("01-099", "", "' OR 1=1 --", gone.number):
+        ask(site, number)
+    assert requests(site) == []
+
+
+# --- guessing -----------------------------------------------------------------------------------
+
+
+def too_many(site: Site, source: str = "here", kind: str = "code") -> bool:
+    with site.database.reading() as session:
+        return enrolment.too_many_tries(session, kind, source, site.clock())
+
+
+def fail(site: Site, times: int, source: str = "here") -> None:
+    with site.database.writing() as session:
+        for _ in range(times):
+            enrolment.note_try(session, "code", source, site.clock())
+
+
+def test_twenty_failures_within_an_hour_are_enough(site: Site) -> None:
+    fail(site, 1)
+    site.clock.forward(minutes=30)
+    fail(site, 18)
+    assert not too_many(site)
+    fail(site, 1)
+    assert too_many(site)
+    assert not too_many(site, source="elsewhere")
+    assert not too_many(site, kind="number")
+    site.clock.forward(minutes=30)
+    assert not too_many(site), "the first of them is an hour old"
+
+
+def test_failures_that_no_longer_matter_are_forgotten(site: Site) -> None:
+    fail(site, 3, source="long ago")
+    site.clock.forward(hours=1)
+    fail(site, 1)
+    with site.database.reading() as session:
+        assert list(session.scalars(sa.select(Attempt.source))) == ["here"]
+
+
+# --- PINs ---------------------------------------------------------------------------------------
+
+
+def give(site: Site, device: int, pin: str) -> PinResult:
+    """Give a PIN, as over a fresh connection, so that counts have to survive."""
+    database = Database(site.database.engine.url.render_as_string(hide_password=False))
+    with database.writing() as session:
+        result = enrolment.check_pin(session, device, pin, site.clock()).result
+    database.close()
+    return result
+
+
+def test_five_wrong_pins_wait_and_ten_need_the_site(site: Site) -> None:
+    _, device = joined(site, site.enrol())
+    results = [give(site, device, WRONG) for _ in range(5)]
+    assert results == [PinResult.WRONG] * 4 + [PinResult.WAIT]
+    assert give(site, device, PIN) is PinResult.WAIT, "not even the right one"
+    site.clock.now += timedelta(minutes=15) - TICK
+    assert give(site, device, PIN) is PinResult.WAIT
+    site.clock.now += TICK
+    results = [give(site, device, WRONG) for _ in range(5)]
+    assert results == [PinResult.WRONG] * 4 + [PinResult.SITE]
+    site.clock.forward(days=400)
+    assert give(site, device, PIN) is PinResult.SITE
+    with site.database.reading() as session:
+        assert session.get_one(Device, device).pin_failures == 10
+
+
+def test_waiting_says_until_when(site: Site) -> None:
+    _, device = joined(site, site.enrol())
+    for _ in range(5):
+        with site.database.writing() as session:
+            check = enrolment.check_pin(session, device, WRONG, site.clock())
+    assert check.wait_until == MORNING + timedelta(minutes=15)
+
+
+def test_the_right_pin_begins_the_count_anew(site: Site) -> None:
+    person = site.enrol()
+    _, device = joined(site, person)
+    for _ in range(3):
+        assert [give(site, device, WRONG) for _ in range(4)] == [PinResult.WRONG] * 4
+        assert give(site, device, PIN) is PinResult.RIGHT
+    assert record(site, person.id).count("wrong_pin") == 12
+    assert record(site, person.id).count("unlock") == 3
+
+
+def test_wrong_pins_on_one_phone_do_not_lock_another(site: Site) -> None:
+    person = site.enrol()
+    _, first = joined(site, person)
+    _, second = joined(site, replace(person, code=site.new_code(person)))
+    for _ in range(5):
+        give(site, first, WRONG)
+    assert give(site, second, PIN) is PinResult.RIGHT
+
+
+def test_a_pin_is_set_once_and_not_before_joining(site: Site) -> None:
+    _, device = joined(site, site.enrol(), pin=None)
+    assert give(site, device, PIN) is PinResult.SITE
+    with site.database.writing() as session:
+        enrolment.set_pin(session, device, PIN, site.clock())
+    with (
+        pytest.raises(EnrolmentError, match="the device has a PIN"),
+        site.database.writing() as session,
+    ):
+        enrolment.set_pin(session, device, "135792", site.clock())
+    assert give(site, device, PIN) is PinResult.RIGHT
+
+
+# --- sessions -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def opened(site: Site) -> tuple[Site, str]:
+    """A site, and the token of an open session."""
+    _, device = joined(site, site.enrol())
+    with site.database.writing() as session:
+        return site, enrolment.start_session(session, device, site.clock())
+
+
+def session_of(site: Site, token: str) -> Person | None:
+    with site.database.reading() as session:
+        return enrolment.person_of_session(session, token, site.clock())
+
+
+def test_a_session_ends_after_half_an_hour_of_nothing(opened: tuple[Site, str]) -> None:
+    site, token = opened
+    site.clock.forward(minutes=30)
+    found = session_of(site, token)
+    assert found is not None
+    assert found.unlocked
+    site.clock.now += TICK
+    assert session_of(site, token) is None
+
+
+def test_a_session_in_use_ends_after_twelve_hours(opened: tuple[Site, str]) -> None:
+    site, token = opened
+    for _ in range(36):
+        site.clock.forward(minutes=20)
+        assert session_of(site, token) is not None
+        with site.database.writing() as session:
+            enrolment.touch_session(session, token, site.clock())
+    site.clock.now += TICK
+    assert session_of(site, token) is None
+
+
+def test_an_ended_session_opens_nothing(opened: tuple[Site, str]) -> None:
+    site, token = opened
+    for _ in range(2):
+        with site.database.writing() as session:
+            enrolment.end_session(session, token, site.clock())
+    assert session_of(site, token) is None
+    assert record(site, 1).count("lock") == 1
+    with site.database.writing() as session:
+        enrolment.end_session(session, "unknown", site.clock())
+
+
+def test_no_token_stands_in_the_database(opened: tuple[Site, str]) -> None:
+    site, token = opened
+    with site.database.reading() as session:
+        (kept,) = session.scalars(sa.select(DeviceSession))
+        assert kept.token_hash == secrets.token_hash(token)
+        assert token not in str([kept.token_hash, session.scalars(sa.select(Device)).one()])
+
+
+def test_what_a_person_sets_is_kept_and_on_the_record(site: Site) -> None:
+    token, _ = joined(site, site.enrol())
+    person = who(site, token)
+    assert person is not None
+    for field, value in (("language", "ta"), ("text_size", "2"), ("text_size", "2")):
+        with site.database.writing() as session:
+            enrolment.change_setting(session, person, field, value, site.clock())
+    found = who(site, token)
+    assert found is not None
+    assert (found.language, found.text_size) == ("ta", 2)
+    with site.database.reading() as session:
+        changes = session.scalars(
+            sa.select(AuditEntry).where(AuditEntry.action == "change_setting")
+        ).all()
+    assert [(one.field, one.old, one.new) for one in changes] == [
+        ("language", "en", "ta"),
+        ("text_size", "0", "2"),
+    ]
+
+
+# --- nobody waits for somebody who waits for them -----------------------------------------------
+
+Action = Callable[[Any, Site, Enrolled, datetime], object]
+LOCKING: dict[str, Action] = {
+    "issue_code": lambda s, _site, p, now: enrolment.issue_code(s, p.id, KEY, now),
+    "withdraw": lambda s, _site, p, now: enrolment.withdraw(s, p.id, now),
+    "request_code": lambda s, site, p, now: enrolment.request_code(s, site.study.id, p.number, now),
+    "bind_device": lambda s, _site, _p, now: enrolment.bind_device(s, 3, "1", "en", now, 1),
+    "set_pin": lambda s, _site, _p, now: enrolment.set_pin(s, 2, PIN, now),
+    "check_pin": lambda s, _site, _p, now: enrolment.check_pin(s, 1, WRONG, now),
+    "end_session": lambda s, _site, _p, now: enrolment.end_session(s, "token", now),
+}
+
+
+def test_every_writer_takes_the_participants_lock_first(
+    site: Site, subtests: pytest.Subtests
+) -> None:
+    """Two that take the same locks in different order wait for each other for ever."""
+    if site.database.engine.dialect.name == "sqlite":
+        site.database.close()  # one writer at a time: BEGIN IMMEDIATE is the only lock
+        return
+    person = site.enrol()
+    joined(site, person)
+    bind(site, site.new_code(person))
+    code = site.new_code(person)
+    assert code
+    with site.database.writing() as session:
+        row = DeviceSession(device_id=1, token_hash=secrets.token_hash("token"))
+        row.created_at = row.seen_at = MORNING
+        session.add(row)
+    statements: list[str] = []
+    sa.event.listen(
+        site.database.engine,
+        "before_cursor_execute",
+        lambda _c, _cursor, statement, *_: statements.append(statement),
+    )
+    for name, action in LOCKING.items():
+        statements.clear()
+        with site.database.reading() as session, subtests.test(name):  # and takes it all back
+            action(session, site, person, site.clock())
+            session.flush()
+            locking = [
+                one for one in statements if "FOR UPDATE" in one or not one.startswith("SELECT")
+            ]
+            assert locking, "it writes"
+            assert "FROM participant" in locking[0]
+            assert "FOR UPDATE" in locking[0]

@@ -1,0 +1,212 @@
+"""What the database forbids by itself, whoever writes to it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from pro_app.models import Base, Database
+from tests.conftest import MORNING, Site
+
+HOUR = timedelta(hours=1)
+Row = dict[str, Any]
+
+
+def insert(database: Database, table: str, rows: list[Row]) -> None:
+    with database.writing() as session:
+        session.execute(sa.insert(Base.metadata.tables[table]), rows)
+
+
+def first(database: Database, table: str) -> Row:
+    """The table's first row, without its key."""
+    found = Base.metadata.tables[table]
+    with database.reading() as session:
+        row = dict(session.execute(sa.select(found).order_by(found.c.id)).mappings().first() or {})
+    del row["id"]
+    return row
+
+
+@pytest.fixture
+def lived(site: Site) -> Site:
+    """A site where every table has a row: one person, joined, one questionnaire submitted."""
+    person = site.enrol()
+    device = site.join(person)
+    assessment = site.open(person)[0]
+    site.answer_all(assessment)
+    site.submit(assessment, device)
+    tables: list[tuple[str, Row]] = [
+        ("device_session", {"device_id": device, "created_at": MORNING, "seen_at": MORNING}),
+        ("attempt", {"kind": "code", "source": "x", "at": MORNING}),
+        ("code_request", {"participant_id": person.id, "requested_at": MORNING}),
+    ]
+    tables[0][1]["token_hash"] = "t"
+    for table, row in tables:
+        insert(site.database, table, [row])
+    return site
+
+
+FRESH = {  # what makes a copy of a row differ where it must
+    "assessment": {"public_id": "another", "occurrence": 2},
+    "answer": {"operation": "another"},
+    "score": {"scale": "another"},
+    "submission": {"assessment_id": 2},
+    "participant": {"number": "another"},
+    "device": {"token_hash": "another"},
+    "audit_entry": {"stream": "another"},
+    "study_version": {"number": 2},
+    "site": {"code": "another"},
+    "joining_code": {"code_hash": "another"},
+    "device_session": {"token_hash": "another"},
+    "study": {"code": "another"},
+}
+
+
+TWICE: list[tuple[str, Row]] = [
+    ("assessment", {"occurrence": 1}),
+    ("assessment", {"public_id": None}),
+    ("answer", {"operation": None}),
+    ("submission", {"assessment_id": 1}),
+    ("score", {"scale": None}),
+    ("audit_entry", {"stream": None}),
+    ("participant", {"number": None}),
+    ("study", {"code": None}),
+    ("study_version", {"number": 1}),
+    ("site", {"code": None}),
+    ("joining_code", {"code_hash": None}),
+    ("device", {"token_hash": None}),
+    ("device_session", {"token_hash": None}),
+]
+IMPOSSIBLE: list[tuple[str, Row, str]] = [
+    ("assessment", {"closes_at": MORNING - HOUR}, "ck_assessment_"),
+    ("assessment", {"opens_at": MORNING + 99 * HOUR}, "ck_assessment_"),
+    ("assessment", {"due_at": MORNING - 99 * HOUR}, "ck_assessment_due"),
+    ("assessment", {"due_at": MORNING + 99 * HOUR}, "ck_assessment_due"),
+    (
+        "assessment",
+        dict.fromkeys(("opens_at", "due_at", "closes_at"), MORNING),
+        "ck_assessment_window",
+    ),
+    ("assessment", {"occurrence": 0}, "ck_assessment_occurrence"),
+    ("answer", {"state": "refused", "code": None}, "ck_answer_state"),
+    ("answer", {"state": "answered", "code": None}, "ck_answer_code"),
+    ("answer", {"state": "skipped", "code": 1}, "ck_answer_code"),
+    ("answer", {"state": "not_applicable", "code": 0}, "ck_answer_code"),
+    ("answer", {"state": "cleared", "code": 1}, "ck_answer_code"),
+    ("answer", {"standing": "early"}, "ck_answer_standing"),
+    ("answer", {"mode": "telepathy"}, "ck_answer_mode"),
+    ("score", {"value": None, "reason": None}, "ck_score_reason"),
+    ("score", {"value": 1.0, "reason": "too_few_answered"}, "ck_score_reason"),
+    ("participant", {"text_size": 3}, "ck_participant_text_size"),
+    ("participant", {"text_size": -1}, "ck_participant_text_size"),
+    ("participant", {"notice_version": None}, "ck_participant_notice"),
+    ("participant", {"notice_at": None}, "ck_participant_notice"),
+    ("device", {"pin_failures": -1}, "ck_device_pin_failures"),
+]
+
+
+def test_a_copy_that_differs_where_it_must_is_taken(lived: Site, subtests: pytest.Subtests) -> None:
+    """So each refusal below has the one cause that it names."""
+    for table, fresh in FRESH.items():
+        with subtests.test(table):
+            insert(lived.database, table, [first(lived.database, table) | fresh])
+
+
+def test_what_there_is_once_is_not_taken_twice(lived: Site, subtests: pytest.Subtests) -> None:
+    for table, same in TWICE:
+        row = first(lived.database, table)
+        twice = row | FRESH[table] | {name: row[name] for name in same}
+        with (
+            subtests.test(table, same=same),
+            pytest.raises(sa.exc.IntegrityError, match=r"(?i)unique"),
+        ):
+            insert(lived.database, table, [twice])
+
+
+def test_what_cannot_be_is_refused(lived: Site, subtests: pytest.Subtests) -> None:
+    for table, wrong, constraint in IMPOSSIBLE:
+        row = first(lived.database, table) | FRESH[table] | wrong
+        with (
+            subtests.test(table, wrong=wrong),
+            pytest.raises(sa.exc.IntegrityError, match=constraint),
+        ):
+            insert(lived.database, table, [row])
+
+
+def test_nothing_points_to_what_is_not_there(lived: Site, subtests: pytest.Subtests) -> None:
+    for table in Base.metadata.sorted_tables:
+        for column in table.columns:
+            if not column.foreign_keys:
+                continue
+            row = first(lived.database, table.name) | FRESH.get(table.name, {})
+            with (
+                subtests.test(str(table.name), column=str(column.name)),
+                pytest.raises(sa.exc.IntegrityError, match=r"(?i)foreign key"),
+            ):
+                insert(lived.database, table.name, [row | {column.name: 99_999}])
+
+
+def test_what_is_never_empty_is_so_in_the_database(
+    database: Database, subtests: pytest.Subtests
+) -> None:
+    inspector = sa.inspect(database.engine)
+    for table in Base.metadata.sorted_tables:
+        found = {one["name"]: one["nullable"] for one in inspector.get_columns(table.name)}
+        with subtests.test(str(table.name)):
+            assert found == {column.name: column.nullable for column in table.columns}
+
+
+def test_a_moment_comes_back_in_utc_whatever_zone_it_came_in(site: Site) -> None:
+    kuala_lumpur = timezone(timedelta(hours=8))
+    moment = datetime(2026, 11, 23, 9, 0, 0, 123_456, tzinfo=kuala_lumpur)
+    insert(site.database, "attempt", [{"kind": "code", "source": "x", "at": moment}])
+    found = first(site.database, "attempt")["at"]
+    assert found == moment
+    assert found.tzinfo is UTC
+
+
+def test_a_moment_without_a_zone_is_refused(site: Site) -> None:
+    moment = MORNING.replace(tzinfo=None)
+    with pytest.raises(sa.exc.StatementError, match="a moment without a zone"):
+        insert(site.database, "attempt", [{"kind": "code", "source": "x", "at": moment}])
+
+
+def test_reading_keeps_nothing(site: Site) -> None:
+    with site.database.reading() as session:
+        session.execute(
+            sa.insert(Base.metadata.tables["attempt"]),
+            {"kind": "code", "source": "x", "at": MORNING},
+        )
+    assert first_or_none(site.database) is None
+
+
+def test_an_error_while_writing_keeps_nothing(site: Site) -> None:
+    def fail_after_writing() -> None:
+        with site.database.writing() as session:
+            session.execute(
+                sa.insert(Base.metadata.tables["attempt"]),
+                {"kind": "code", "source": "x", "at": MORNING},
+            )
+            raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        fail_after_writing()
+    assert first_or_none(site.database) is None
+
+
+def first_or_none(database: Database) -> Any:
+    with database.reading() as session:
+        return session.execute(sa.select(Base.metadata.tables["attempt"])).first()
+
+
+def test_a_database_error_does_not_repeat_what_was_sent(site: Site) -> None:
+    """Errors end in logs, and logs hold no answers."""
+    canary = "canary-8f3"
+    with pytest.raises(sa.exc.DBAPIError) as failed:
+        insert(site.database, "attempt", [{"kind": canary, "source": canary, "at": None}])
+    told = str(failed.value).partition("DETAIL")[
+        0
+    ]  # PostgreSQL's own words: see tests/web/test_logs
+    assert canary not in told

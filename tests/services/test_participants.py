@@ -1,0 +1,86 @@
+"""The site's list: every participant, and what needs the site's attention, with its reason."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pro_app.core.library import Library
+from pro_app.services import enrolment, participants
+from tests.conftest import Enrolled, Site
+
+
+def remarks(site: Site, person: Enrolled, library: Library | None = None) -> tuple[str, ...]:
+    with site.database.reading() as session:
+        lines = list(participants.lines(session, site.study, library or site.library, site.clock()))
+    return next(line.remarks for line in lines if line.number == person.number)
+
+
+def test_the_list_is_by_number_and_finds_by_number(site: Site) -> None:
+    for number in ("01-002", "02-001", "01-001"):
+        site.enrol(number, "ta")
+    with site.database.reading() as session:
+        lines = list(participants.lines(session, site.study, site.library, site.clock()))
+        assert participants.find(session, site.study.id, "01-003") is None
+        assert participants.find(session, site.study.id + 1, "01-001") is None
+        found = participants.find(session, site.study.id, "02-001")
+        assert found is not None
+    assert [(one.number, one.language) for one in lines] == [
+        ("01-001", "ta"),
+        ("01-002", "ta"),
+        ("02-001", "ta"),
+    ]
+
+
+def test_how_far_joining_has_come(site: Site) -> None:
+    person = site.enrol()
+    assert remarks(site, person) == ("code not used",)
+    site.clock.forward(hours=72)
+    assert remarks(site, person) == ("code expired unused",)
+    with site.database.writing() as session:
+        enrolment.request_code(session, site.study.id, person.number, site.clock())
+    assert remarks(site, person) == ("asks for a new code", "code expired unused")
+    new = Enrolled(person.id, person.number, person.language, site.new_code(person))
+    assert remarks(site, person) == ("code not used",)
+    site.join(new)
+    assert remarks(site, person) == ()
+    with site.database.writing() as session:
+        enrolment.withdraw(session, person.id, site.clock())
+    assert remarks(site, person) == ("withdrawn",)
+    with site.database.writing() as session:
+        enrolment.readmit(session, person.id, site.clock())
+    assert remarks(site, person) == ("not joined, no code",)
+
+
+def test_how_far_each_questionnaire_has_come_and_why(site: Site) -> None:
+    person = site.enrol()
+    site.join(person)
+    lupusqol, sf36 = site.open(person)
+    site.open(person, "month_3", opens=timedelta(days=90), closes=timedelta(days=97))
+    site.answer(lupusqol, {"LQ01": 1})
+    site.answer_all(sf36)
+    site.submit(sf36)
+    assert remarks(site, person) == (
+        "baseline lupusqol: in progress",
+        "baseline sf36v1: completed",
+        "month_3 sf36v2: not due",
+    )
+    site.clock.forward(days=120)
+    assert remarks(site, person) == (
+        "baseline lupusqol: missed (partial)",
+        "baseline sf36v1: completed",
+        "month_3 sf36v2: missed (not_started)",
+    )
+
+
+def test_a_questionnaire_that_cannot_be_shown_says_why(site: Site) -> None:
+    person = site.enrol(language="ta")
+    site.join(person)
+    site.open(person)
+    lacking = Library(
+        site.library.instruments,
+        {key: one for key, one in site.library.wordings.items() if key != ("sf36v1", "ta")},
+    )
+    assert remarks(site, person, lacking) == (
+        "baseline lupusqol: open",
+        "baseline sf36v1: open (no wording in ta)",
+    )

@@ -1,0 +1,98 @@
+"""The language of a page: by language and script, never by region alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from flask import Flask
+
+from pro_app.core.study import LANGUAGES
+from pro_app.web import locale
+from tests.conftest import Site
+from tests.pages import LANGUAGES as HTML_LANGUAGES
+from tests.pages import Browser
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (["zh-CN"], "zh_Hans"),
+        (["zh-SG"], "zh_Hans"),
+        (["zh-MY"], "zh_Hans"),
+        (["zh"], "zh_Hans"),
+        (["zh-Hans-MY"], "zh_Hans"),
+        (["zh-TW"], None),
+        (["zh-Hant"], None),
+        (["zh-Hant-MY"], None),
+        (["zh-HK", "ms"], "ms"),
+        (["ms-MY"], "ms"),
+        (["ms-Arab-MY"], None),
+        (["ta-IN"], "ta"),
+        (["ta-MY"], "ta"),
+        (["en-GB"], "en"),
+        (["fr", "de-AT"], None),
+        (["fr", "ta"], "ta"),
+        (["*", "not a tag", "x", ""], None),
+    ],
+)
+def test_language_and_script_decide(wanted: list[str], found: str | None) -> None:
+    assert locale.match(wanted, LANGUAGES) == found
+
+
+def test_only_what_is_offered_is_found() -> None:
+    assert locale.match(["ta", "en"], ["ms", "en"]) == "en"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_phone_decides_before_anybody_is_known(
+    app: Flask, web_site: Site, language: str
+) -> None:
+    browser = Browser(app, language)
+    page = browser.get("/join/")
+    assert page.all("html")[0]["lang"] == HTML_LANGUAGES[language]
+
+
+def test_the_first_language_of_the_house_serves_everybody_else(app: Flask, web_site: Site) -> None:
+    browser = Browser(app, "fr")
+    assert browser.get("/join/").all("html")[0]["lang"] == "ms"
+
+
+def test_the_card_decides_over_the_phone_and_a_choice_over_the_card(
+    app: Flask, web_site: Site
+) -> None:
+    browser = Browser(app, "en")
+    browser.get("/join/?language=ta")
+    assert browser.get("/join/").all("html")[0]["lang"] == "ta"
+    browser.post("/settings", language="ms", back="/join/")
+    assert browser.path == "/join/"
+    assert browser.page.all("html")[0]["lang"] == "ms"
+
+
+def test_the_participants_setting_decides_over_all(app: Flask, web_site: Site) -> None:
+    person = web_site.enrol(language="zh_Hans")
+    browser = Browser(app, "zh_Hans")
+    browser.join(person)
+    browser.accept = {"Accept-Language": "ta"}
+    assert browser.get("/today").all("html")[0]["lang"] == "zh-Hans"
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("ms", "Rabu, 25 Nov 2026, 23:59 (Kuala Lumpur)"),
+        ("en", "Wednesday, 25 Nov 2026, 23:59 (Kuala Lumpur)"),
+        ("zh_Hans", "2026年11月25日星期三 23:59（吉隆坡）"),
+        ("ta", "புதன், 25 நவ. 2026, 23:59 (கோலாலம்பூர்)"),
+    ],
+)
+def test_a_moment_is_told_in_the_studys_zone(language: str, text: str) -> None:
+    moment = datetime(2026, 11, 25, 15, 59, tzinfo=UTC)
+    assert locale.moment_text(moment, ZoneInfo("Asia/Kuala_Lumpur"), language) == text
+
+
+def test_half_past_midnight_is_the_local_day() -> None:
+    moment = datetime(2027, 2, 28, 16, 30, tzinfo=UTC)  # 1 March 00:30 in Kuala Lumpur
+    zone = ZoneInfo("Asia/Kuala_Lumpur")
+    assert locale.day_text(moment, zone, "en") == "Monday, 1 Mar 2027"
