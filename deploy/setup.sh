@@ -21,9 +21,10 @@ environment() {
     "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
         { echo "Python 3.11 or newer is needed" >&2; exit 1; }
     "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || system_install python3-venv
-    [ -x .venv/bin/python ] || "$PYTHON" -m venv .venv
+    .venv/bin/python -m pip --version >/dev/null 2>&1 || "$PYTHON" -m venv --clear .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --use-pep517 -r requirements-dev.txt
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+    .venv/bin/python -c 'from pro_app.web.locale import compile_catalogues; compile_catalogues()'
 }
 
 tests() {

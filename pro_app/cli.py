@@ -57,14 +57,23 @@ class Group(click.Group):
     """Tells the project's own refusals in one line, without a trace."""
 
     def invoke(self, context: click.Context) -> object:
-        from pro_app.core.instruments import DefinitionError
-        from pro_app.services.assessments import AssessmentError
-        from pro_app.services.enrolment import EnrolmentError
-
         try:
             return super().invoke(context)
-        except (SettingsError, DefinitionError, EnrolmentError, AssessmentError) as error:
-            raise click.ClickException(str(error)) from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if isinstance(error, _refusals()):
+                raise click.ClickException(str(error)) from error
+            raise
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What is told in one line. Imported only when something went wrong: it loads the database."""
+    from pro_app.core.instruments import DefinitionError
+    from pro_app.services.assessments import AssessmentError
+    from pro_app.services.enrolment import EnrolmentError
+
+    return (SettingsError, DefinitionError, EnrolmentError, AssessmentError)
 
 
 def desk() -> Desk:
@@ -152,15 +161,18 @@ def participant_add(number: str, language: str, site: str, study_code: str | Non
 
 @participant_group.command("code")
 @click.argument("number")
+@click.option("--phone-lost", is_flag=True, help="the phones joined so far open nothing any more")
 @click.option("--study", "study_code", help="needed where there are several studies")
-def participant_code(number: str, study_code: str | None) -> None:
+def participant_code(number: str, phone_lost: bool, study_code: str | None) -> None:
     """Make a new joining code; the participant's older codes are dead."""
     from pro_app.services import enrolment
 
     at = desk()
     with at.database.writing() as session:
         participant = at.participant(session, at.study(session, study_code), number)
-        code = enrolment.issue_code(session, participant.id, at.settings.secret_key, now())
+        code = enrolment.issue_code(
+            session, participant.id, at.settings.secret_key, now(), phone_lost
+        )
         language = participant.language
     print_joining(at.settings, code, language)
 
@@ -280,6 +292,8 @@ def _checked(option: str, text: str) -> str:
         raise click.BadParameter(
             f"{text!r} is not like 2026-11-22T08:00", param_hint=option
         ) from None
+    if len(text) <= len("2026-11-22"):
+        raise click.BadParameter(f"{text!r} lacks the time of day", param_hint=option)
     if moment.tzinfo is not None:
         raise click.BadParameter("the time is the study's, without an offset", param_hint=option)
     return text
@@ -313,13 +327,14 @@ def export(
         folder = Path(output).parent
         raise click.BadParameter(f"there is no folder {str(folder)!r}", param_hint="--output")
     at = desk()
-    with at.database.writing() as session:
+    with at.database.snapshot() as session:
         study = at.study(session, study_code)
         request = exporting.Request(what, study, at.library, language, exact, now())
         if output == "-":
             digest = exporting.write_rows(session, request, sys.stdout)
         else:
             digest = exporting.write_files(session, request, Path(output))
+    with at.database.writing() as session:
         exporting.note(session, request, digest)
 
 
@@ -331,7 +346,7 @@ def verify_audit(as_json: bool) -> None:
 
     at = desk()
     faults = 0
-    with at.database.reading() as session:
+    with at.database.snapshot() as session:
         count = audit.count(session)
         for fault in audit.verify(session):
             faults += 1
@@ -355,7 +370,15 @@ def serve(host: str, port: int, threads: int) -> None:
     from pro_app import create_app
 
     click.echo(f"serving on port {port}")
-    waitress.serve(create_app(read_settings()), host=host, port=port, threads=threads, ident=None)
+    settings = read_settings()
+    waitress.serve(
+        create_app(settings),
+        host=host,
+        port=port,
+        threads=threads,
+        ident=None,
+        clear_untrusted_proxy_headers=not settings.trusted_proxies,  # else they count nothing
+    )
 
 
 @main.command("demo")

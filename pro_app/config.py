@@ -51,13 +51,16 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     instance = Path(values.get("PRO_INSTANCE", str(ROOT / "instance")))
     public_url = _public_url(_value(values, "PRO_PUBLIC_URL") or "http://localhost:5000")
     previous = (_value(values, "PRO_PREVIOUS_SECRET_KEYS") or "").split()
+    demo = _yes_or_no(values, "PRO_DEMO")
+    if demo and urlsplit(public_url).hostname not in LOOPBACK:
+        raise SettingsError("PRO_DEMO: the demonstration is for this machine alone")
     return Settings(
         database_url=_database_url(_value(values, "PRO_DATABASE_URL"), instance),
         secret_key=_secret_key(_value(values, "PRO_SECRET_KEY"), public_url, instance),
         public_url=public_url,
         previous_secret_keys=tuple(_safe("PRO_PREVIOUS_SECRET_KEYS", key) for key in previous),
         trusted_proxies=_whole_number(values, "PRO_TRUSTED_PROXIES", 0),
-        demo=_yes_or_no(values, "PRO_DEMO"),
+        demo=demo,
         instance=instance,
     )
 

@@ -30,6 +30,10 @@ class Page(HTMLParser):
         """The attributes of every element of this name."""
         return [attributes for name, attributes in self.tags if name == tag]
 
+    def tags_of(self, css_class: str) -> list[dict[str, str | None]]:
+        """The attributes of every element of this class."""
+        return [one for _, one in self.tags if css_class in str(one.get("class")).split()]
+
     def check(self) -> None:
         """What every page of ours must be."""
         assert len(self.all("h1")) == 1, "one main heading"

@@ -45,7 +45,6 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         PREVIOUS_SECRET_KEYS=f"{GOOD_KEY[::-1]} {GOOD_KEY.swapcase()}",
         PUBLIC_URL="https://pro.example.org/",
         TRUSTED_PROXIES="2",
-        DEMO="1",
     )
     assert settings == Settings(
         database_url="postgresql+psycopg://pro@db/pro",
@@ -53,10 +52,15 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         public_url="https://pro.example.org",
         previous_secret_keys=(GOOD_KEY[::-1], GOOD_KEY.swapcase()),
         trusted_proxies=2,
-        demo=True,
         instance=tmp_path / "instance",
     )
     assert not settings.plain_cookies
+
+
+def test_the_demonstration_is_for_this_machine_alone(tmp_path: Path) -> None:
+    assert read(tmp_path, DEMO="1").demo
+    with pytest.raises(SettingsError, match=r"^PRO_DEMO: "):
+        read(tmp_path, DEMO="1", SECRET_KEY=GOOD_KEY, PUBLIC_URL="https://pro.example.org")
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])

@@ -94,12 +94,12 @@ def tapped_at(
 
     The device says when it was tapped and when it sent, both on its own clock; the difference is
     trustworthy even when that clock is wrong. Skew = device clock - server clock at receipt
-    (it includes the time on the way). A tap is never later than its receipt, nor, when the clock
-    was set forward between the two, before the opening. Without device times the receipt stands
-    for the tap.
+    (it includes the time on the way). A tap is never later than its receipt. One that would lie
+    before the opening was made under a clock that was set forward since; then, and without device
+    times, the receipt stands for the tap.
     """
     if device_time is None or sent_at is None:
         return received_at, None
-    longest = max(received_at - opens_at, timedelta())
-    age = min(max(sent_at - device_time, timedelta()), longest)
-    return received_at - age, sent_at - received_at
+    age = max(sent_at - device_time, timedelta())
+    possible = age <= received_at - opens_at
+    return received_at - age if possible else received_at, sent_at - received_at

@@ -23,8 +23,9 @@ class Library:
         return self.wordings.get((instrument, language))
 
     def offered(self, study: StudyDefinition, instrument: str, language: str) -> Wording | None:
-        """The wording in which a study may show an instrument: in a live study a licensed one."""
-        found = self.wording(instrument, language)
+        """The wording in which a study may show an instrument: in one of the study's languages,
+        and in a live study a licensed one."""
+        found = self.wording(instrument, language) if language in study.languages else None
         if found is None or (study.status == "live" and found.kind != "licensed"):
             return None
         return found

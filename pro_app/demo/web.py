@@ -1,6 +1,7 @@
 """The demonstration's entrance: step into the shoes of a person who has joined.
 
-Registered only by `pro-app demo`, and it opens devices of demonstration studies alone.
+Registered where PRO_DEMO is set, which works on this machine alone, as in `pro-app demo`; it
+opens devices of demonstration studies only.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.demo.people import PEOPLE
 from pro_app.models import Device, Participant
-from pro_app.services import secrets, studies
+from pro_app.services import audit, secrets, studies
 from pro_app.web import access
 from pro_app.web.house import house
 
@@ -50,6 +51,9 @@ def enter(number: str) -> BaseResponse:
         database.add(device)
         database.flush()
         device_id = device.id
+        entry = audit.Entry(f"participant/device {device_id}", "join", f"device/{device_id}")
+        audit.lock_participant(database, participant.id)
+        audit.record(database, audit.participant_stream(participant.id), now, [entry])
     session.pop("token", None)
     access.begin_session(device_id)
     response = redirect(url_for("participant.today"), 303)

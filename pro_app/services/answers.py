@@ -143,6 +143,7 @@ def save(
         if earlier is None and operation.id not in new_by_id:
             new_by_id[operation.id] = _row(operation, assessment, origin, now)
     new = list(new_by_id.values())
+    _keep_order(new)
     facts = _begun(assessment.facts, new)
     for row in new:
         row["standing"] = standing(facts, row["answered_at"], grace).value
@@ -155,7 +156,7 @@ def save(
         saved.seen = _store(session, new)
         stream = audit.participant_stream(assessment.participant_id)
         audit.record(session, stream, now, _entries(assessment, own, new))
-    _tell_others(saved, own, new, origin.device_id, seen)
+    _tell_others(saved, own, new, {operation.id for operation in operations}, seen)
     return saved
 
 
@@ -209,6 +210,14 @@ def _fault(operation: Operation, instrument: Instrument, skipping: bool) -> str 
     elif operation.state != "cleared":
         return f"there is no state {operation.state}"
     return None
+
+
+def _keep_order(new: Sequence[dict[str, Any]]) -> None:
+    """A batch is in the order of the taps; a clock set back between two of them changes nothing."""
+    latest: dict[str, datetime] = {}
+    for row in new:
+        row["answered_at"] = max(row["answered_at"], latest.get(row["item"], row["answered_at"]))
+        latest[row["item"]] = row["answered_at"]
 
 
 def _begun(facts: Facts, new: Sequence[Row]) -> Facts:
@@ -286,16 +295,17 @@ def _tell_others(
     saved: Saved,
     own: Sequence[Row],
     new: Sequence[Row],
-    device_id: int | None,
+    batch: set[str],
     seen: int,
 ) -> None:
-    """Fill in the newest row's id and other devices' current answers since `seen`."""
+    """Fill in the newest row's id, and current answers since `seen` that are not of this batch:
+    those of other devices, and of other windows of this one."""
     saved.seen = max([seen, saved.seen, *(row["id"] for row in own)])
     newest = newest_by_item([*own, *new])
     for row in own:
-        if row["id"] > seen and row["device_id"] != device_id and row["item"] in newest:
+        if row["id"] > seen and row["operation"] not in batch and row["item"] in newest:
             current = newest[row["item"]]
-            if current["device_id"] != device_id:
+            if current["operation"] not in batch:
                 saved.others[row["item"]] = (current["state"], current["code"])
 
 

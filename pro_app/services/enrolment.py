@@ -38,7 +38,7 @@ PIN_LIMIT = 10
 SESSION_IDLE = timedelta(minutes=30)  # a phone left on a table
 SESSION_LIFE = timedelta(hours=12)  # a day's answering
 SEEN_EVERY = timedelta(minutes=1)  # how exactly the last use is kept
-TRIES = 20  # failed codes from one network address within TRY_PERIOD
+TRIES = 100  # failed codes from one network address within TRY_PERIOD
 TRY_PERIOD = timedelta(hours=1)
 NOTICE_LIFE = timedelta(days=365)  # then the privacy notice is shown again
 
@@ -85,12 +85,16 @@ def add_participant(
     return participant
 
 
-def issue_code(session: Session, participant_id: int, key: str, now: datetime) -> str:
-    """A new joining code; every older one is dead from now on."""
+def issue_code(
+    session: Session, participant_id: int, key: str, now: datetime, phone_lost: bool = False
+) -> str:
+    """A new joining code; every older one is dead, and with `phone_lost` every phone too."""
     participant = audit.lock_participant(session, participant_id)
     if participant.withdrawn_at is not None:
         raise EnrolmentError(f"{participant.number} has withdrawn; readmit first")
     _replace_codes(session, participant_id, now)
+    if phone_lost:
+        _revoke(session, Device.participant_id == participant_id, now, "site")
     session.execute(
         sa.update(CodeRequest)
         .where(CodeRequest.participant_id == participant_id, CodeRequest.handled_at.is_(None))
@@ -121,6 +125,18 @@ def _replace_codes(session: Session, participant_id: int, now: datetime) -> None
         )
         .values(replaced_at=now)
     )
+
+
+def _revoke(session: Session, which: sa.ColumnElement[bool], now: datetime, actor: str) -> None:
+    """Revoke devices, each on the record of the participant it belonged to."""
+    for device in session.scalars(
+        sa.select(Device).where(which, Device.revoked_at.is_(None))
+    ).all():
+        audit.lock_participant(session, device.participant_id)
+        device.revoked_at = now
+        session.flush()
+        entry = audit.Entry(actor, "revoke_device", f"device/{device.id}")
+        audit.record(session, audit.participant_stream(device.participant_id), now, [entry])
 
 
 def withdraw(session: Session, participant_id: int, now: datetime) -> None:
@@ -177,17 +193,21 @@ def find_code(session: Session, code: str, key: str, now: datetime) -> JoiningCo
     return found if now < found.expires_at else None
 
 
-def request_code(session: Session, study_id: int, number: str, now: datetime) -> None:
-    """Note for the site that a participant asks for a new code; says nothing to the asker."""
-    participant_id = session.scalar(
-        sa.select(Participant.id).where(
-            Participant.study_id == study_id,
-            Participant.number == number,
-            Participant.withdrawn_at.is_(None),
-        )
+def request_code(session: Session, study_id: int | None, number: str, now: datetime) -> None:
+    """Note for the site that a participant asks for a new code; says nothing to the asker.
+
+    Where the study is not known, whoever has this number in any study is noted.
+    """
+    found = sa.select(Participant.id).where(
+        Participant.number == number, Participant.withdrawn_at.is_(None)
     )
-    if participant_id is None:
-        return
+    if study_id is not None:
+        found = found.where(Participant.study_id == study_id)
+    for participant_id in session.scalars(found).all():
+        _note_request(session, participant_id, now)
+
+
+def _note_request(session: Session, participant_id: int, now: datetime) -> None:
     audit.lock_participant(session, participant_id)
     waiting = sa.select(CodeRequest.id).where(
         CodeRequest.participant_id == participant_id, CodeRequest.handled_at.is_(None)
@@ -230,7 +250,7 @@ def bind_device(
     )
     session.add(device)
     if replaces is not None:
-        session.execute(sa.update(Device).where(Device.id == replaces).values(revoked_at=now))
+        _revoke(session, sa.and_(Device.id == replaces), now, f"participant/device {device.id}")
     session.flush()
     actor = f"participant/device {device.id}"
     stream = audit.participant_stream(participant.id)

@@ -184,8 +184,8 @@ def next_page() -> str:
 
 
 def is_local(path: str) -> bool:
-    """Whether a path stays on this site."""
-    return path.startswith("/") and not path.startswith(("//", "/\\"))
+    """Whether a path stays on this site. Browsers skip control characters and turn \\ to /."""
+    return path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
 
 
 def csrf_refused(_error: Exception) -> BaseResponse | tuple[str, int]:

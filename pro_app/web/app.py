@@ -15,7 +15,6 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.config import ROOT, Settings
 from pro_app.core.library import load_library
-from pro_app.core.study import LANGUAGES
 from pro_app.migrations import is_current
 from pro_app.models import Database
 from pro_app.web import access, errors, files, join, layout, locale, participant, questionnaire
@@ -54,7 +53,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     locale.compile_catalogues()
     Babel(
         app,
-        locale_selector=lambda: locale.parsed(locale.chosen_language(LANGUAGES)),
+        locale_selector=lambda: locale.parsed(locale.chosen_language(layout.languages())),
         default_translation_directories=str(locale.CATALOGUES),
     )
     app.before_request(access.admit)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 from flask import Flask, current_app, jsonify, render_template, request
 from flask_babel import lazy_gettext as _l
 from werkzeug.exceptions import HTTPException
@@ -49,7 +51,8 @@ def refused(error: HTTPException) -> Page | BaseResponse:
 
 def failed(error: Exception) -> Page | BaseResponse:
     """A fault of ours: told in the log without what the person sent."""
-    current_app.logger.error("%s in %s", type(error).__name__, request.endpoint, exc_info=error)
+    frames = "".join(traceback.format_tb(error.__traceback__))  # messages may quote an answer
+    current_app.logger.error("%s in %s\n%s", type(error).__name__, request.endpoint, frames)
     if request.is_json:
         response = jsonify(error="server")
         response.status_code = 500

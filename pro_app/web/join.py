@@ -30,9 +30,8 @@ Page = str | BaseResponse | tuple[str, int]
 @blueprint.get("/")
 @access.audience("public")
 def code() -> Page:
-    """Type the code, or find it filled in from the QR picture's address."""
-    if g.person is not None:
-        return redirect(url_for("participant.today"))
+    """Type the code, or find it filled in from the QR picture's address. A phone that has joined
+    is told so: the code may be somebody else's."""
     response = make_response(render_template("join/code.html", typed="", fault=None))
     language = request.args.get("language")
     if language in LANGUAGES:  # the card's language, unless another one is chosen here
@@ -110,8 +109,13 @@ def _joining() -> Participant | None:
 @blueprint.post("/notice")
 @access.audience("public")
 def accept_notice() -> Page:
-    """Accept the notice: the code is used up and this phone is bound to the participant."""
+    """Accept the notice: the code is used up and this phone is bound to the participant.
+
+    A second tap finds the code used by this very phone, which goes on as after the first.
+    """
     found = _joining()
+    if found is None and g.locked is not None and not g.locked.has_pin:
+        return redirect(url_for("join.pin"), 303)
     if found is None:
         return render_template("join/dead_code.html"), 422
     if request.form.get("accept") != "yes":
@@ -124,7 +128,7 @@ def accept_notice() -> Page:
             database,
             session["joining"],
             study.definition.notice.version,
-            layout.language(),
+            _language_in(study),
             house().clock(),
             replaces=None if before is None else before.device_id,
         )
@@ -135,6 +139,12 @@ def accept_notice() -> Page:
     response = redirect(url_for("join.pin"), 303)
     access.keep_device(response, bound[0])
     return response
+
+
+def _language_in(study: studies.CurrentStudy) -> str:
+    """The page's language if the study has it, else the study's first."""
+    language, known = layout.language(), study.definition.languages
+    return language if language in known else known[0]
 
 
 @blueprint.get("/pin")
@@ -195,8 +205,7 @@ def ask_new_code() -> Page:
         if enrolment.too_many_tries(database, "number", source, now):
             abort(429)
         enrolment.note_try(database, "number", source, now)
-        if study is not None:
-            enrolment.request_code(database, study.id, number, now)
+        enrolment.request_code(database, None if study is None else study.id, number, now)
     return render_template("join/new_code.html", number=number, asked=True, fault=None)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import g, request
 from flask_babel import get_locale
+from sqlalchemy.exc import SQLAlchemyError
 
 from pro_app.core.study import LANGUAGES
 from pro_app.services import studies
@@ -25,7 +26,10 @@ def study() -> CurrentStudy | None:
     """The study of this request: the person's, or the installation's if it has only one."""
     if "study" not in g:
         person = g.get("person") or g.get("locked")
-        g.study = _only_study() if person is None else _study_of(person)
+        try:
+            g.study = _only_study() if person is None else _study_of(person)
+        except SQLAlchemyError:  # the page that says so needs no study
+            g.study = None
     found: CurrentStudy | None = g.study
     return found
 
@@ -44,12 +48,17 @@ def _only_study() -> CurrentStudy | None:
         return None if only is None else studies.current(database, house().library, only.id)
 
 
+def languages() -> tuple[str, ...]:
+    """The languages that pages are offered in: the study's, or all while none is known."""
+    found = study()
+    return LANGUAGES if found is None else found.definition.languages
+
+
 def words() -> dict[str, Any]:
     """Names that all templates know."""
     found = study()
     chosen = language()
     definition = None if found is None else found.definition
-    offered = LANGUAGES if definition is None else definition.languages
 
     def moment(value: datetime) -> str:
         assert definition is not None  # noqa: S101 (pages with moments belong to a study)
@@ -63,7 +72,7 @@ def words() -> dict[str, Any]:
         "language": chosen,
         "html_language": locale.html_language(chosen),
         "html_language_of": locale.html_language,
-        "languages": {code: locale.NAMES[code] for code in offered},
+        "languages": {code: locale.NAMES[code] for code in languages()},
         "text_size": locale.chosen_text_size(),
         "study": definition,
         "study_name": None if definition is None else definition.names.get(chosen),

@@ -9,7 +9,6 @@ from flask_wtf.csrf import generate_csrf
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from pro_app.core.study import LANGUAGES
 from pro_app.models import Participant
 from pro_app.services import answers, assessments, enrolment
 from pro_app.services.assessments import Known
@@ -37,6 +36,8 @@ def unlock() -> Page:
 def check_pin() -> Page:
     """Check the PIN; then on to where the person was going, with what was posted there."""
     device = g.person or g.locked
+    if not device.has_pin:
+        return redirect(url_for("join.pin"), 303)
     body = request.get_json() if request.is_json else request.form
     pin = str(body.get("pin", "")) if isinstance(body, Mapping) else ""
     with house().database.writing() as database:
@@ -136,7 +137,7 @@ def settings() -> Page:
 
 def change_settings(response: BaseResponse) -> None:
     """Take over the posted `language` and `text_size`, wherever they were posted."""
-    for field, known in (("language", LANGUAGES), ("text_size", ("0", "1", "2"))):
+    for field, known in (("language", layout.languages()), ("text_size", ("0", "1", "2"))):
         value = request.form.get(field, "")
         if value not in known:
             continue

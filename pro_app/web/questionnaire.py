@@ -45,6 +45,7 @@ from pro_app.web.participant import change_settings
 blueprint = Blueprint("questionnaire", __name__)
 Page = str | BaseResponse | tuple[str, int]
 MOST_OPERATIONS = 500  # in one request; a sheet has 36 items
+LARGEST = 2**63 - 1  # whole number that a database takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,8 @@ def chosen_html(body: str, answer: Current | None, prompting: bool) -> str:
     if answer.state == "skipped":
         return body.replace('class="left" hidden>', 'class="left">', 1)
     value = answer.state if answer.code is None else str(answer.code)
-    return body.replace(f'value="{value}"', f'value="{value}" checked', 1)
+    option = f'name="choice" value="{value}"'  # and not the progress bar's value
+    return body.replace(option, f"{option} checked", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +279,7 @@ def answer(public_id: str, n: int) -> Page:
     with house().database.writing() as database:
         assessment = _own(database, public_id, hold=True)
         instrument = house().library.instruments[assessment.instrument]
-        wording = house().library.offered(_definition(), assessment.instrument, layout.language())
+        wording = _shown_wording(assessment, request.form.get("shown_in"))
         shown = _item(instrument, n)
         if wording is None or now < assessment.facts.opens_at:
             raise NotOpen(_sheet_or_page(assessment))
@@ -291,11 +293,19 @@ def answer(public_id: str, n: int) -> Page:
         abort(422)
     if saved.not_counted and assessment.submission_id is None:
         return _closed_page(assessment, "closed", kept=True), 410
-    if action == "next" and shown.code not in given:
+    changing = "language" in request.form or "text_size" in request.form
+    if action == "next" and not changing and shown.code not in given:
         return _item_page(_sheet(assessment), shown, given, _newest, prompting=True), 422
     response = redirect(_onward(assessment, shown, len(instrument.items), action), 303)
     change_settings(response)
     return response
+
+
+def _shown_wording(assessment: Known, language: str | None) -> Wording | None:
+    """The wording that the person saw when answering: what was seen is what is recorded, also
+    when the study would no longer show it."""
+    seen = language if language in LANGUAGES else layout.language()
+    return house().library.wording(assessment.instrument, str(seen))
 
 
 def _sheet_or_page(assessment: Known) -> Page:
@@ -319,7 +329,8 @@ def _operation(shown: Item, before: Current | None, action: str) -> Operation | 
     elif choice == "not_applicable":
         state = "not_applicable"
     else:
-        state, code = "answered", int(choice) if choice.isascii() and choice.isdigit() else -1
+        known = {str(one): one for one in shown.options.codes}
+        state, code = "answered", known.get(choice, -1)
     if (before is None and state == "cleared") or (
         before is not None and (before.state, before.code) == (state, code)
     ):
@@ -388,7 +399,7 @@ def take_operations(public_id: str) -> Page:
     with house().database.writing_rows() as database:
         assessment = _own(database, public_id, hold=True)
         instrument = house().library.instruments[assessment.instrument]
-        wording = house().library.offered(_definition(), assessment.instrument, language)
+        wording = _shown_wording(assessment, language)
         if wording is None or house().clock() < assessment.facts.opens_at:
             abort(403)
         saved = _save(database, assessment, instrument, wording, operations, sent_at, seen)
@@ -410,16 +421,23 @@ def _read_batch(body: Any) -> tuple[datetime | None, str, int, list[Operation]]:
         raise ValueError(f"more than {MOST_OPERATIONS} operations")
     operations = [
         Operation(
-            id=str(uuid.UUID(one["id"])),
+            id=str(uuid.UUID(str(one["id"]))),
             item=str(one["item"]),
             state=str(one["state"]),
-            code=None if one.get("code") is None else int(one["code"]),
+            code=None if one.get("code") is None else _whole(one["code"]),
             prompted=one.get("prompted") is True,
             device_time=_device_moment(one.get("device_time")),
         )
         for one in body["operations"]
     ]
-    return _device_moment(body.get("sent_at")), language, int(body.get("seen", 0)), operations
+    return _device_moment(body.get("sent_at")), language, _whole(body.get("seen", 0)), operations
+
+
+def _whole(value: Any) -> int:
+    """A whole number as it was sent: 2.9 is not 2."""
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > LARGEST:
+        raise ValueError("not a whole number")
+    return value
 
 
 def _device_moment(text: Any) -> datetime | None:

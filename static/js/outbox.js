@@ -5,7 +5,8 @@
  * @typedef {{id: string, item: string, state: string, code: ?number, prompted: boolean,
  *   device_time: string}} Operation
  * @typedef {{seen: number, taken?: string[], refused?: Object<string, string>,
- *   not_counted?: Object<string, string>, others?: Object<string, [string, ?number]>}} Answer
+ *   not_counted?: Object<string, string>, others?: Object<string, [string, ?number]>,
+ *   lost?: string[]}} Answer  `lost` are the items of refused operations, added here
  */
 
 const LONGEST_WAIT = 30_000; // milliseconds between two tries
@@ -18,6 +19,8 @@ export class Outbox {
   /** @type {?Promise<void>} */ #sending = null;
   #timer = 0;
   #renewed = false;
+  #again = false;
+  broken = false; // the server refuses for good: time will not help
 
   /**
    * @param {{url: string, language: string, seen: number, token: () => string,
@@ -28,7 +31,8 @@ export class Outbox {
     this.house = house;
     addEventListener("online", () => this.send());
     addEventListener("beforeunload", (leaving) => { if (this.waiting.length) leaving.preventDefault(); });
-    document.addEventListener("visibilitychange", () => this.send());
+    document.addEventListener("visibilitychange", () => this.#farewell());
+    addEventListener("pagehide", () => this.#farewell());
   }
 
   /** @param {Omit<Operation, "id" | "device_time">} operation */
@@ -42,8 +46,9 @@ export class Outbox {
   async flush() {
     while (this.waiting.length) {
       const before = this.waiting.length;
+      this.#again = false;
       await this.send();
-      if (this.waiting.length >= before) return false;
+      if (this.waiting.length >= before && !this.#again) return false;
     }
     return true;
   }
@@ -63,34 +68,57 @@ export class Outbox {
     return this.#sending ?? Promise.resolve();
   }
 
+  /** One request with what waits. @param {AbortSignal} [signal] */
+  #post(signal) {
+    return fetch(this.house.url, {
+      method: "POST",
+      keepalive: true,
+      signal,
+      headers: { "Content-Type": "application/json", "X-CSRFToken": this.house.token() },
+      body: JSON.stringify({
+        sent_at: deviceTime(), language: this.house.language, seen: this.house.seen,
+        operations: this.waiting.slice(0, BATCH),
+      }),
+    });
+  }
+
+  /** The page is being left: send all once more, whatever is still on its way. */
+  #farewell() {
+    if (document.visibilityState === "hidden" && this.waiting.length) this.#post().catch(() => {});
+    else this.send();
+  }
+
   async #batch() {
     const batch = this.waiting.slice(0, BATCH);
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), TIMEOUT);
     try {
-      const response = await fetch(this.house.url, {
-        method: "POST",
-        keepalive: true,
-        signal: AbortSignal.timeout(TIMEOUT),
-        headers: { "Content-Type": "application/json", "X-CSRFToken": this.house.token() },
-        body: JSON.stringify({
-          sent_at: deviceTime(), language: this.house.language, seen: this.house.seen, operations: batch,
-        }),
-      });
-      if (response.status === 401) return await this.house.unlock();
+      const response = await this.#post(abort.signal);
+      if (response.status === 401) {
+        await this.house.unlock();
+        this.#again = true;
+        return;
+      }
       const answer = await response.json();
       if (answer.error === "csrf" && !this.#renewed) {
-        this.#renewed = true;
-        return this.house.renew(answer.csrf);
+        this.#again = this.#renewed = true;
+        this.house.renew(answer.csrf);
+        return;
       }
+      this.broken = response.status >= 400 && response.status < 500 && response.status !== 429;
       if (!response.ok) throw new Error(String(response.status));
       this.failures = 0;
       this.#renewed = false;
       this.house.seen = answer.seen;
-      const done = new Set(answer.taken ?? batch.map((one) => one.id));
-      for (const id of Object.keys(answer.refused ?? {})) done.add(id);
+      const refused = answer.refused ?? {};
+      const done = new Set([...(answer.taken ?? batch.map((one) => one.id)), ...Object.keys(refused)]);
+      answer.lost = batch.filter((one) => one.id in refused).map((one) => one.item);
       this.waiting = this.waiting.filter((one) => !done.has(one.id));
       this.house.changed(answer);
     } catch {
       this.failures += 1;
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

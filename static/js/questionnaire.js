@@ -10,6 +10,7 @@ if (form instanceof HTMLFormElement) open(form).catch(() => {});
 
 /** @param {HTMLFormElement} form */
 async function open(form) {
+  if (!("requestSubmit" in form) || !window.AbortController) return; // old phones: plain forms
   const base = form.dataset.questionnaire ?? "";
   const response = await fetch(form.dataset.sheet ?? "");
   if (!response.ok) return;
@@ -41,7 +42,12 @@ async function open(form) {
     },
     unlock: () => unlock(words, token),
     changed: (answer) => {
-      if (answer?.refused) notice = word("fault");
+      if (answer && notice === word("language")) notice = "";
+      for (const item of answer?.lost ?? []) {
+        notice = word("fault");
+        delete given[item];
+        if (item === code()) mark(shown());
+      }
       if (answer?.not_counted) notice = word("closed");
       for (const [item, value] of Object.entries(answer?.others ?? {})) {
         if (outbox.waiting.some((one) => one.item === item)) continue;
@@ -58,8 +64,11 @@ async function open(form) {
     const count = outbox.waiting.length;
     let text = notice || (given[code()] ? word("saved") : "");
     let kind = notice ? "waiting" : "saved";
-    if (count && outbox.failures) {
-      text = count === 1 ? word("one") : word("many").replace("{count}", String(count));
+    if (count && outbox.broken) {
+      text = word("broken");
+      kind = "waiting";
+    } else if (count && outbox.failures) {
+      text = notice || (count === 1 ? word("one") : word("many").replace("{count}", String(count)));
       kind = "waiting";
     } else if (count) {
       text = word("sending");
@@ -103,6 +112,7 @@ async function open(form) {
 
   /** @param {number} n @param {boolean} push */
   function show(n, push) {
+    leaving = false;
     const next = /** @type {HTMLElement} */ (document.importNode(items[n - 1], true));
     mark(next);
     shown().replaceWith(next);
@@ -185,9 +195,12 @@ async function open(form) {
     if (n && !review) show(n, false);
     else location.reload();
   });
-  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+  addEventListener("pageshow", (event) => {
+    if (event.persisted && !outbox.waiting.length) location.reload();
+  });
 
   if (chosen()) take();
+  mark(shown());
   tell();
   form.dataset.ready = "yes";
 }
@@ -203,20 +216,26 @@ function unlock(words, token) {
     );
     const pin = /** @type {HTMLInputElement} */ (box.querySelector("#pin"));
     const fault = /** @type {HTMLElement} */ (box.querySelector(".fault"));
+    let renewed = false;
     box.addEventListener("submit", async (submission) => {
       submission.preventDefault();
       const answer = await fetch("/unlock", {
         method: "POST",
         headers: { "Content-Type": "application/json", "X-CSRFToken": token.value },
         body: JSON.stringify({ pin: pin.value }),
-      }).then((response) => response.json()).catch(() => ({}));
+      }).then((response) => response.json()).catch(() => ({ error: "network" }));
       if (answer.csrf) {
         for (const field of document.querySelectorAll("[name=csrf_token]")) field.setAttribute("value", answer.csrf);
       }
       if (answer.csrf && !answer.error) return box.close();
-      fault.textContent = answer.fault ?? "";
-      fault.hidden = !answer.fault;
-      pin.value = "";
+      if (answer.error === "csrf" && !renewed) { // a fresh token came first: the same PIN with it
+        renewed = true;
+        return pin.form?.requestSubmit();
+      }
+      if (answer.error !== "network") pin.value = "";
+      const told = words.querySelector(`[data-word=${answer.error === "network" ? "offline" : "broken"}]`);
+      fault.textContent = answer.fault ?? told?.textContent ?? "";
+      fault.hidden = false;
       pin.focus();
     });
     box.addEventListener("cancel", (escape) => escape.preventDefault());

@@ -1,0 +1,574 @@
+"""Who may see what: every endpoint's audience, strangers, locked phones, other people's things."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask, request
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from pro_app import create_app
+from pro_app.config import Settings
+from pro_app.models import Assessment, Database
+from pro_app.services import enrolment
+from tests.conftest import KEY, PIN, Enrolled, Site, TestClock, make_app, snapshot
+from tests.pages import Browser
+
+AUDIENCES = {
+    "static": None,  # files of the house itself
+    "home": "public",
+    "health": "public",
+    "join.code": "public",
+    "join.check_code": "public",
+    "join.notice": "public",
+    "join.accept_notice": "public",
+    "join.new_code": "public",
+    "join.ask_new_code": "public",
+    "join.pin": "device",
+    "join.set_pin": "device",
+    "participant.unlock": "device",
+    "participant.check_pin": "device",
+    "participant.lock": "device",
+    "participant.settings": "public",
+    "participant.today": "participant",
+    "participant.practice": "participant",
+    "participant.notice": "participant",
+    "participant.accept_notice": "participant",
+    "questionnaire.start": "participant",
+    "questionnaire.item": "participant",
+    "questionnaire.answer": "participant",
+    "questionnaire.take_operations": "participant",
+    "questionnaire.review": "participant",
+    "questionnaire.submit": "participant",
+    "questionnaire.receipt": "participant",
+    "questionnaire.sheet": "public",
+}
+
+
+class Cast:
+    """Two people of one site, each with two open questionnaires; `mine` is the reader."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.mine, self.other = site.enrol("01-101"), site.enrol("01-202")
+        self.my_sheet = site.open(self.mine)[0]
+        self.other_sheet = site.open(self.other)[0]
+        for sheet, code in ((self.my_sheet, 1), (self.other_sheet, 3)):
+            site.answer(sheet, {"LQ01": code})
+        done = site.open(self.other, "month_3")[0]
+        site.answer_all(done)
+        self.receipt = site.submit(done)
+
+    def secrets_of(self, person: Enrolled) -> list[str]:
+        """Words that tell something of a person."""
+        sheets = [self.my_sheet if person is self.mine else self.other_sheet]
+        return [person.number, *(sheet.public_id for sheet in sheets), self.receipt.code]
+
+
+@pytest.fixture
+def cast(web_site: Site) -> Cast:
+    return Cast(web_site)
+
+
+@pytest.fixture
+def joined(app: Flask, cast: Cast) -> Browser:
+    """My phone, joined and open."""
+    browser = Browser(app)
+    browser.join(cast.mine)
+    return browser
+
+
+def rules(app: Flask) -> Iterator[Rule]:
+    return app.url_map.iter_rules()
+
+
+def address(rule: Rule, sheet: Assessment, app: Flask) -> str:
+    """An address of the rule, about this assessment."""
+    values: dict[str, Any] = {
+        "public_id": sheet.public_id,
+        "n": 1,
+        "code": "lupusqol",
+        "language": "en",
+        "version": "000000000000",
+        "filename": "css/look.css",
+    }
+    built: Any = rule.build({name: values[name] for name in rule.arguments}, append_unknown=False)
+    return str(built[1])
+
+
+def without_seen(database: Database) -> dict[str, Any]:
+    """All rows, but not when a session was last used."""
+    tables: dict[str, Any] = snapshot(database)
+    tables["device_session"] = [row[:4] + row[5:] for row in tables["device_session"]]
+    return tables
+
+
+def test_every_endpoint_names_its_audience(app: Flask) -> None:
+    found = {
+        rule.endpoint: getattr(app.view_functions[rule.endpoint], "audience", None)
+        for rule in rules(app)
+    }
+    assert found == AUDIENCES
+
+
+def test_an_endpoint_without_an_audience_is_refused(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.add_url_rule("/forgotten", view_func=lambda: "secret", endpoint="forgotten")
+    response = app.test_client().get("/forgotten")
+    assert response.status_code == 500
+    assert "secret" not in response.text
+    assert "RuntimeError in forgotten" in caplog.text
+
+
+def turned_away(rule: Rule, response: TestResponse) -> bool:
+    """Whether somebody whom a page is not for was sent elsewhere."""
+    if response.status_code in {302, 303}:
+        return response.location in {"/join/", "/join/pin", "/unlock"}
+    return response.status_code in {401, 404}
+
+
+def test_a_stranger_gets_nothing_of_anybody(
+    app: Flask, cast: Cast, subtests: pytest.Subtests
+) -> None:
+    before = without_seen(cast.site.database)
+    words = cast.secrets_of(cast.mine) + cast.secrets_of(cast.other)
+    for rule in rules(app):
+        for method in sorted(rule.methods or ()):
+            browser = Browser(app)
+            browser.get("/join/")
+            with subtests.test(rule.endpoint, method=method):
+                response = browser.client.open(
+                    address(rule, cast.my_sheet, app),
+                    method=method,
+                    data={"csrf_token": browser.page.token()} if method == "POST" else None,
+                )
+                told = response.text + str(response.headers)
+                found = [word for word in words if word in told]
+                if AUDIENCES[rule.endpoint] in {"device", "participant"} and method != "OPTIONS":
+                    assert turned_away(rule, response)
+                assert found == []
+    assert without_seen(cast.site.database) == before
+
+
+def test_a_stranger_sending_json_is_told_that_it_is_locked(app: Flask, cast: Cast) -> None:
+    browser = Browser(app)
+    browser.get("/join/")
+    for path in ("answers", "submit", "items/1"):
+        response = browser.send(f"/questionnaires/{cast.my_sheet.public_id}/{path}", {})
+        assert (response.status_code, response.json) == (401, {"error": "locked"})
+
+
+def test_a_locked_phone_shows_nothing_of_its_owner(
+    app: Flask, cast: Cast, joined: Browser, subtests: pytest.Subtests
+) -> None:
+    joined.get("/today")
+    joined.post("/lock")
+    joined.get("/unlock")
+    token = joined.page.token()
+    before = without_seen(cast.site.database)
+    words = cast.secrets_of(cast.mine)
+    for rule in rules(app):
+        for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"}):
+            if AUDIENCES[rule.endpoint] != "participant":
+                continue
+            path = address(rule, cast.my_sheet, app)
+            with subtests.test(rule.endpoint, method=method):
+                data = {"csrf_token": token, "choice": "4"} if method == "POST" else None
+                response = joined.client.open(path, method=method, data=data)
+                assert turned_away(rule, response)
+                told = response.text.replace(path, "")  # the address that it came with
+                assert [word for word in words if word in told] == []
+    assert without_seen(cast.site.database) == before
+
+
+def test_somebody_elses_questionnaire_is_as_unknown_as_none(
+    app: Flask, cast: Cast, joined: Browser, subtests: pytest.Subtests
+) -> None:
+    joined.get("/today")
+    token = joined.page.token()
+    before = without_seen(cast.site.database)
+    checked = 0
+    for rule in rules(app):
+        if "public_id" not in rule.arguments:
+            continue
+        for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"}):
+            with subtests.test(rule.endpoint, method=method):
+                pages = []
+                for sheet in (cast.other_sheet, Assessment(public_id="A" * 16)):
+                    path = address(rule, sheet, app)
+                    json = rule.endpoint == "questionnaire.take_operations"
+                    response = joined.client.open(
+                        path,
+                        method=method,
+                        json={"language": "en", "operations": []} if json else None,
+                        data=None if json else {"csrf_token": token, "choice": "4"},
+                        headers={"X-CSRFToken": token},
+                    )
+                    assert response.status_code == 404
+                    pages.append(response.text.replace(sheet.public_id, "ID"))
+                assert pages[0] == pages[1]
+                checked += 1
+    assert checked == 7
+    assert without_seen(cast.site.database) == before
+
+
+def test_reading_changes_nothing(
+    app: Flask, cast: Cast, joined: Browser, subtests: pytest.Subtests
+) -> None:
+    before = without_seen(cast.site.database)
+    for rule in rules(app):
+        for method in sorted((rule.methods or set()) & {"GET", "HEAD", "OPTIONS"}):
+            with subtests.test(rule.endpoint, method=method):
+                path = address(rule, cast.my_sheet, app)
+                assert joined.client.open(path, method=method).status_code < 500
+                assert without_seen(cast.site.database) == before
+
+
+@pytest.mark.parametrize("token", [None, "forged"])
+def test_nothing_is_taken_without_a_token(
+    app: Flask, cast: Cast, joined: Browser, subtests: pytest.Subtests, token: str | None
+) -> None:
+    before = without_seen(cast.site.database)
+    stranger = Browser(app)
+    stranger.get("/join/")
+    checked = 0
+    for rule in rules(app):
+        if "POST" not in (rule.methods or ()):
+            continue
+        for browser in (joined, stranger):
+            for kind in ("data", "json"):
+                with subtests.test(rule.endpoint, kind=kind):
+                    path = address(rule, cast.my_sheet, app)
+                    fields = {"csrf_token": token, "choice": "4", "language": "ta", "pin": PIN}
+                    body = {name: value for name, value in fields.items() if value is not None}
+                    response = browser.client.post(path, **{kind: body})
+                    own = browser is joined or AUDIENCES[rule.endpoint] == "public"
+                    assert response.status_code in ({400} if own else {302, 401})
+                    checked += 1
+        assert without_seen(cast.site.database) == before
+    assert checked >= 40
+
+
+def test_a_token_of_another_browser_is_refused(app: Flask, cast: Cast, joined: Browser) -> None:
+    stranger = Browser(app)
+    stranger.get("/join/")
+    joined.get("/today")
+    data = {"csrf_token": stranger.page.token(), "language": "ta"}
+    assert joined.client.post("/settings", data=data).status_code == 400
+
+
+def test_a_page_that_was_open_too_long_keeps_what_was_chosen(
+    app: Flask, cast: Cast, joined: Browser
+) -> None:
+    """A token that is no longer good: the page offers to send the same again, with a fresh one."""
+    path = f"/questionnaires/{cast.my_sheet.public_id}/items/2"
+    data = {"csrf_token": "stale", "choice": "4", "action": "next"}
+    joined.response = joined.client.post(path, data=data, headers=joined.accept)
+    page = joined._see(400)
+    carried = {one["name"]: one["value"] for one in page.all("input") if one["type"] == "hidden"}
+    assert (carried["choice"], carried["action"]) == ("4", "next")
+    forms = [one for one in page.all("form") if one["action"].startswith(path)]  # type: ignore[union-attr]
+    assert len(forms) == 1
+    joined.post(path, choice="4", action="next")
+    assert joined.path.endswith("/items/3")
+
+
+def test_a_json_request_without_a_good_token_gets_one_that_works(
+    app: Flask, cast: Cast, joined: Browser
+) -> None:
+    path = f"/questionnaires/{cast.my_sheet.public_id}/answers"
+    body = {"language": "en", "operations": []}
+    refused = joined.send(path, body, token="stale")
+    assert refused.status_code == 400
+    assert refused.json is not None
+    assert refused.json["error"] == "csrf"
+    assert joined.send(path, body, token=refused.json["csrf"]).status_code == 200
+
+
+# --- cookies and headers ------------------------------------------------------------------------
+
+
+def cookies(response: TestResponse) -> dict[str, str]:
+    """The cookies that an answer sets, by name."""
+    found = response.headers.getlist("Set-Cookie")
+    return {one.partition("=")[0]: one for one in found}
+
+
+def join_by_hand(app: Flask, person: Enrolled) -> dict[str, str]:
+    """Join, and collect every cookie that was set on the way."""
+    client, found = app.test_client(), {}
+    base = app.extensions["pro_app"].settings.public_url
+
+    def step(path: str, **data: str) -> None:
+        page = client.get(path, base_url=base, headers={"Accept-Language": "en"})
+        token = page.text.partition('name="csrf_token" value="')[2].partition('"')[0]
+        data["csrf_token"] = token
+        response = client.post(path, data=data, base_url=base)
+        assert response.status_code in {302, 303}
+        found.update(cookies(page) | cookies(response))
+
+    step("/join/?language=ms", code=person.code)
+    step("/join/notice", accept="yes")
+    step("/join/pin", pin=PIN, again=PIN)
+    return found
+
+
+def test_over_tls_every_cookie_is_bound_to_the_host(
+    web_site: Site, sqlite_url: str, clock: TestClock
+) -> None:
+    app = make_app(sqlite_url, clock, "https://pro.example.org")
+    found = join_by_hand(app, web_site.enrol())
+    assert set(found) == {"__Host-session", "__Host-device", "language"}
+    for cookie in found.values():
+        parts = {part.strip().lower() for part in cookie.split(";")[1:]}
+        assert {"secure", "httponly", "path=/", "samesite=lax"} <= parts
+        assert not any(part.startswith("domain") for part in parts)
+    app.extensions["pro_app"].database.close()
+
+
+def test_on_this_machine_cookies_are_plain(app: Flask, web_site: Site) -> None:
+    found = join_by_hand(app, web_site.enrol())
+    assert set(found) == {"session", "device", "language"}
+    for cookie in found.values():
+        parts = {part.strip().lower() for part in cookie.split(";")[1:]}
+        assert {"httponly", "path=/", "samesite=lax"} <= parts
+        assert "secure" not in parts
+
+
+def test_the_phones_cookie_lives_as_long_as_browsers_allow_and_is_renewed(
+    app: Flask, cast: Cast, joined: Browser
+) -> None:
+    joined.post("/lock")
+    data = {"csrf_token": joined.page.token(), "pin": PIN}
+    response = joined.client.post("/unlock", data=data)
+    assert "Max-Age=34560000" in cookies(response)["device"]
+
+
+def test_no_cookie_holds_what_the_database_keeps(cast: Cast, joined: Browser) -> None:
+    kept = str(snapshot(cast.site.database))
+    device = joined.client.get_cookie("device")
+    assert device is not None
+    assert len(device.value) == 43
+    assert device.value not in kept
+
+
+POLICY = (
+    "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
+    "form-action 'self'"
+)
+
+
+def test_every_page_carries_its_headers(
+    app: Flask, cast: Cast, joined: Browser, subtests: pytest.Subtests
+) -> None:
+    for browser in (joined, Browser(app)):
+        for rule in rules(app):
+            if "GET" not in (rule.methods or ()):
+                continue
+            with subtests.test(rule.endpoint, joined=browser is joined):
+                response = browser.client.get(address(rule, cast.my_sheet, app))
+                headers = response.headers
+                assert headers["X-Content-Type-Options"] == "nosniff"
+                assert headers["Referrer-Policy"] == "no-referrer"
+                lasting = rule.endpoint == "static"
+                assert headers["Cache-Control"] == (
+                    "public, max-age=31536000, immutable" if lasting else "no-store"
+                )
+                if response.mimetype == "text/html" and not lasting:
+                    assert headers.getlist("Content-Security-Policy") == [POLICY]
+                    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+                    assert "camera=()" in headers["Permissions-Policy"]
+                    assert "Strict-Transport-Security" not in headers, "plain HTTP has none"
+
+
+def test_errors_carry_their_headers_too(app: Flask, joined: Browser) -> None:
+    for path, status in (("/nothing", 404), ("/lock", 405)):
+        response = joined.client.get(path)
+        assert response.status_code == status
+        assert response.headers["Content-Security-Policy"] == POLICY
+        assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_over_tls_browsers_are_told_to_stay_there(
+    web_site: Site, sqlite_url: str, clock: TestClock
+) -> None:
+    app = make_app(sqlite_url, clock, "https://pro.example.org")
+    headers = app.test_client().get("/join/", base_url="https://pro.example.org").headers
+    assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+    app.extensions["pro_app"].database.close()
+
+
+def test_sheets_are_kept_and_belong_to_nobody(app: Flask, cast: Cast, joined: Browser) -> None:
+    page = joined.get(f"/questionnaires/{cast.my_sheet.public_id}/items/1")
+    (form,) = [one for one in page.all("form") if "data-sheet" in one]
+    path = str(form["data-sheet"])
+    answers = [browser.client.get(path) for browser in (joined, Browser(app))]
+    assert answers[0].data == answers[1].data
+    for response in answers:
+        assert response.status_code == 200
+        assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert "Set-Cookie" not in response.headers
+        assert "Cookie" not in response.headers.get("Vary", "")
+        assert "checked" not in response.text
+        assert [word for word in cast.secrets_of(cast.mine) if word in response.text] == []
+
+
+def test_a_sheet_of_another_version_or_language_is_not_there(app: Flask) -> None:
+    client = app.test_client()
+    for path in ("lupusqol/en/000000000000", "lupusqol/fr/000000000000", "eq5d/en/0"):
+        assert client.get(f"/sheets/{path}").status_code == 404
+
+
+def test_static_files_stay_inside_their_folder(app: Flask) -> None:
+    prefix = next(rule.rule for rule in rules(app) if rule.endpoint == "static").split("<")[0]
+    client = app.test_client()
+    assert client.get(f"{prefix}css/look.css").status_code == 200
+    for path in ("../pyproject.toml", "..%2fpyproject.toml", "css/../../wsgi.py", "none.css"):
+        assert client.get(f"{prefix}{path}").status_code == 404
+
+
+# --- sessions -----------------------------------------------------------------------------------
+
+
+def test_a_session_that_was_locked_is_dead_even_with_its_old_cookie(
+    app: Flask, cast: Cast, joined: Browser
+) -> None:
+    old = joined.client.get_cookie("session")
+    assert old is not None
+    joined.get("/today")
+    joined.post("/lock")
+    thief = app.test_client()
+    thief.set_cookie("session", old.value)
+    assert thief.get("/today").location == "/join/"
+
+
+def test_a_session_ends_by_itself_and_the_phone_asks_for_the_pin(
+    cast: Cast, joined: Browser
+) -> None:
+    cast.site.clock.forward(minutes=31)
+    page = joined.get(f"/questionnaires/{cast.my_sheet.public_id}/items/7")
+    assert joined.path == "/unlock"
+    assert "01-101" not in page.text
+    joined.unlock()
+    assert joined.path.endswith("/items/7"), "and goes on to where the person was going"
+
+
+def test_a_session_in_use_does_not_end(cast: Cast, joined: Browser) -> None:
+    for _ in range(5):
+        cast.site.clock.forward(minutes=29)
+        joined.get("/today")
+        assert joined.path == "/today"
+
+
+def test_a_cookie_signed_by_the_previous_key_still_opens(
+    cast: Cast, joined: Browser, sqlite_url: str, clock: TestClock
+) -> None:
+    new = "another-key-0123456789abcdefghijk"
+    values = [(one, joined.client.get_cookie(one)) for one in ("session", "device")]
+    for previous, expected in (((KEY,), 200), ((), 302)):
+        app = create_app(
+            Settings(sqlite_url, new, "http://localhost", previous_secret_keys=previous), clock
+        )
+        client = app.test_client()
+        for name, cookie in values:
+            assert cookie is not None
+            client.set_cookie(name, cookie.value)
+        assert client.get("/today").status_code == expected
+        app.extensions["pro_app"].database.close()
+
+
+def test_a_withdrawn_persons_phone_opens_nothing(cast: Cast, joined: Browser) -> None:
+    with cast.site.database.writing() as session:
+        enrolment.withdraw(session, cast.mine.id, cast.site.clock())
+    joined.get("/today")
+    assert joined.path == "/join/"
+
+
+def test_one_persons_page_is_never_anothers(app: Flask, cast: Cast, joined: Browser) -> None:
+    """Pages are made from shared pieces: what is one person's stays that person's."""
+    other = Browser(app)
+    other.join(cast.other)
+    for _ in range(2):
+        for browser, sheet, chosen in (
+            (joined, cast.my_sheet, "1"),
+            (other, cast.other_sheet, "3"),
+        ):
+            page = browser.get(f"/questionnaires/{sheet.public_id}/items/1")
+            checked = [one["value"] for one in page.all("input") if "checked" in one]
+            assert checked == [chosen]
+            strange = cast.other_sheet if sheet is cast.my_sheet else cast.my_sheet
+            assert strange.public_id not in page.text
+            assert f'"LQ01": ["answered", {chosen}]' in page.text.replace("&#34;", '"')
+            assert browser.page.token() in page.text
+    assert joined.page.token() != other.page.token()
+
+
+# --- behind a proxy -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("proxies", "blocked"), [(0, True), (1, False)])
+def test_a_forwarded_address_counts_only_behind_our_own_proxy(
+    web_site: Site,
+    sqlite_url: str,
+    clock: TestClock,
+    monkeypatch: pytest.MonkeyPatch,
+    proxies: int,
+    blocked: bool,
+) -> None:
+    """Somebody who makes up a new X-Forwarded-For for every try must not escape the count."""
+    monkeypatch.setattr(enrolment, "TRIES", 5)
+    app = create_app(Settings(sqlite_url, KEY, "http://localhost", trusted_proxies=proxies), clock)
+    browser = Browser(app)
+    browser.get("/join/")
+    statuses = [
+        browser.client.post(
+            "/join/",
+            data={"csrf_token": browser.page.token(), "code": "AAAAAAAA"},
+            headers={"X-Forwarded-For": f"192.0.2.{n}"},
+        ).status_code
+        for n in range(enrolment.TRIES + 1)
+    ]
+    assert statuses[:-1] == [422] * enrolment.TRIES
+    assert (statuses[-1] == 429) is blocked
+    app.extensions["pro_app"].database.close()
+
+
+def test_the_forwarded_scheme_counts_only_behind_our_own_proxy(app: Flask) -> None:
+    @app.get("/seen")
+    def seen() -> str:
+        return f"{request.scheme} {request.host}"
+
+    seen.audience = "public"  # type: ignore[attr-defined]
+    headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
+    assert app.test_client().get("/seen", headers=headers).text == "http localhost"
+
+
+# --- ways out of the house ----------------------------------------------------------------------
+
+
+ELSEWHERE = (
+    "https://evil.example/", "//evil.example/", "/\\evil.example/", "javascript:alert(1)",
+    "evil.example", "/\t/evil.example/", "/\n/evil.example", "\\\\evil.example", "",
+)  # fmt: skip
+
+
+def test_no_form_leads_elsewhere(cast: Cast, joined: Browser, subtests: pytest.Subtests) -> None:
+    for elsewhere in ELSEWHERE:
+        with subtests.test(elsewhere):
+            joined.get("/today")
+            data = {"csrf_token": joined.page.token(), "back": elsewhere, "text_size": "1"}
+            assert is_here(joined.client.post("/settings", data=data))
+            joined.get("/today")
+            joined.post("/lock")
+            data = {"csrf_token": joined.page.token(), "carry_to": elsewhere, "pin": PIN}
+            assert is_here(joined.client.post("/unlock", data=data))
+
+
+def is_here(response: TestResponse) -> bool:
+    """Whether a browser that follows the answer stays on this site."""
+    location = response.location.translate(dict.fromkeys(map(ord, "\t\r\n")))
+    return location.startswith("/") and not location.startswith(("//", "/\\"))
