@@ -7,13 +7,16 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from typing import Any, ClassVar
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
 
 from pro_app import create_app
 from pro_app.config import ROOT, Settings
@@ -65,7 +68,7 @@ def clock() -> TestClock:
 
 @pytest.fixture(scope="session")
 def library() -> Library:
-    return load_library(ROOT / "questionnaires")
+    return kept_library(ROOT / "questionnaires")
 
 
 @pytest.fixture(scope="session")
@@ -274,9 +277,35 @@ def site(database: Database, library: Library, study: CurrentStudy, clock: TestC
     return Site(database, library, study, clock)
 
 
-def make_app(url: str, clock: TestClock, public_url: str = "http://localhost") -> Flask:
+class KeptTemplates(BytecodeCache):
+    """Compiled templates, kept from one application to the next."""
+
+    kept: ClassVar[dict[str, bytes]] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.kept:
+            bucket.bytecode_from_string(self.kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.kept[bucket.key] = bucket.bytecode_to_string()
+
+
+@cache
+def kept_library(root: Path) -> Library:
+    """The questionnaires, read once for all applications of the tests."""
+    return load_library(root)
+
+
+def make_app(
+    url: str, clock: TestClock, public_url: str = "http://localhost", **settings: Any
+) -> Flask:
     """The application on a database, with the test's clock."""
-    return create_app(Settings(database_url=url, secret_key=KEY, public_url=public_url), clock)
+    given = {"secret_key": KEY, **settings}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pro_app.web.app.load_library", kept_library)
+        made = create_app(Settings(database_url=url, public_url=public_url, **given), clock)
+    made.jinja_env.bytecode_cache = KeptTemplates()
+    return made
 
 
 @pytest.fixture

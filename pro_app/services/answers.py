@@ -21,6 +21,7 @@ from pro_app.models import Answer, Transaction
 from pro_app.services import audit
 from pro_app.services.assessments import Known
 
+SAME_CLOCK = timedelta(minutes=1)  # skews that differ by less differ by the way through the network
 Row = Mapping[Any, Any]  # a table's row by column name
 
 
@@ -85,6 +86,8 @@ _rows = sa.select(
     Answer.standing,
     Answer.answered_at,
     Answer.device_id,
+    Answer.device_time,
+    Answer.skew_ms,
 )
 _unseen = aliased(Answer)
 _unseen_items = sa.select(_unseen.item).where(
@@ -143,7 +146,7 @@ def save(
         if earlier is None and operation.id not in new_by_id:
             new_by_id[operation.id] = _row(operation, assessment, origin, now)
     new = list(new_by_id.values())
-    _keep_order(new)
+    _keep_order(new, [row._mapping for row in rows if row.assessment_id == assessment.id])
     facts = _begun(assessment.facts, new)
     for row in new:
         row["standing"] = standing(facts, row["answered_at"], grace).value
@@ -212,12 +215,36 @@ def _fault(operation: Operation, instrument: Instrument, skipping: bool) -> str 
     return None
 
 
-def _keep_order(new: Sequence[dict[str, Any]]) -> None:
-    """A batch is in the order of the taps; a clock set back between two of them changes nothing."""
+def _keep_order(new: Sequence[dict[str, Any]], own: Sequence[Row]) -> None:
+    """Taps of one device on one item stay in the order in which that device made them.
+
+    A batch is in that order, also when the clock was set back in between. Against rows stored
+    before, the device's own clock decides, as long as it was not set (its skew is about the
+    same): a request that was long on its way must not make its tap look newer.
+    """
     latest: dict[str, datetime] = {}
     for row in new:
+        for earlier in own:
+            if earlier["item"] == row["item"] and earlier["device_id"] == row["device_id"]:
+                row["answered_at"] = _beside(row, earlier)
         row["answered_at"] = max(row["answered_at"], latest.get(row["item"], row["answered_at"]))
         latest[row["item"]] = row["answered_at"]
+
+
+def _beside(row: Row, earlier: Row) -> datetime:
+    """The moment of a tap, moved just behind or before a stored one of the same device."""
+    moment: datetime = row["answered_at"]
+    stored: datetime = earlier["answered_at"]
+    if row["device_time"] is None or earlier["device_time"] is None:
+        return moment
+    if abs(row["skew_ms"] - earlier["skew_ms"]) > SAME_CLOCK / timedelta(milliseconds=1):
+        return moment
+    tapped, before = (datetime.fromisoformat(one["device_time"]) for one in (row, earlier))
+    if tapped > before:
+        return max(moment, stored)
+    if tapped < before:
+        return min(moment, stored - timedelta(microseconds=1))
+    return moment
 
 
 def _begun(facts: Facts, new: Sequence[Row]) -> Facts:

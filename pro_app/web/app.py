@@ -97,7 +97,7 @@ def _configure(app: Flask, settings: Settings) -> None:
         WTF_CSRF_SSL_STRICT=False,  # pages send no referrer; cookies are SameSite
         MAX_CONTENT_LENGTH=1_000_000,
         COMPRESS_ALGORITHM=["br", "gzip"],
-        COMPRESS_BR_LEVEL=5,
+        COMPRESS_BR_LEVEL=3,
         COMPRESS_STREAMS=True,
         COMPRESS_EVALUATE_CONDITIONAL_REQUEST=False,  # nothing here has an ETag
         COMPRESS_MIMETYPES=[

@@ -43,12 +43,13 @@ def parsed(language: str) -> Locale:
 def chosen_language(offered: Sequence[str]) -> str:
     """The language of this request, one of those offered."""
     person = getattr(g, "person", None)
-    wishes = [person.language] if person is not None else []
-    wishes += [request.args.get("language", ""), request.cookies.get("language", "")]
-    for wish in wishes:
+    if person is not None and person.language in offered:
+        return str(person.language)
+    for wish in (request.args.get("language", ""), request.cookies.get("language", "")):
         if wish in offered:
             return str(wish)
-    return match(request.accept_languages.values(), offered) or offered[0]
+    wanted = [tag for tag, quality in request.accept_languages if quality > 0]
+    return match(wanted, offered) or offered[0]
 
 
 def match(wanted: Iterable[str], offered: Sequence[str]) -> str | None:

@@ -149,10 +149,15 @@ def test_a_tap_is_never_after_its_receipt() -> None:
     assert moment == RECEIVED
 
 
+def test_a_tap_at_the_very_opening_keeps_its_moment() -> None:
+    assert tapped_at(OPENS, RECEIVED, RECEIVED, OPENS)[0] == OPENS
+
+
 @pytest.mark.parametrize("tapped", [OPENS - TICK, datetime.min.replace(tzinfo=UTC)])
-def test_a_tap_is_never_before_the_opening(tapped: datetime) -> None:
-    """Nothing can be answered before it opens: the clock was set forward after the tap."""
-    assert tapped_at(tapped, RECEIVED, RECEIVED, OPENS)[0] == OPENS
+@pytest.mark.parametrize("sent", [RECEIVED, datetime.max.replace(tzinfo=UTC)])
+def test_a_tap_cannot_be_before_the_opening(tapped: datetime, sent: datetime) -> None:
+    """The clock was set forward after the tap, by however much: the receipt stands for it."""
+    assert tapped_at(tapped, sent, RECEIVED, OPENS) == (RECEIVED, sent - RECEIVED)
 
 
 def test_without_device_times_the_receipt_stands_for_the_tap() -> None:

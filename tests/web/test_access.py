@@ -10,8 +10,6 @@ from flask import Flask, request
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from pro_app import create_app
-from pro_app.config import Settings
 from pro_app.models import Assessment, Database
 from pro_app.services import enrolment
 from tests.conftest import KEY, PIN, Enrolled, Site, TestClock, make_app, snapshot
@@ -470,9 +468,7 @@ def test_a_cookie_signed_by_the_previous_key_still_opens(
     new = "another-key-0123456789abcdefghijk"
     values = [(one, joined.client.get_cookie(one)) for one in ("session", "device")]
     for previous, expected in (((KEY,), 200), ((), 302)):
-        app = create_app(
-            Settings(sqlite_url, new, "http://localhost", previous_secret_keys=previous), clock
-        )
+        app = make_app(sqlite_url, clock, secret_key=new, previous_secret_keys=previous)
         client = app.test_client()
         for name, cookie in values:
             assert cookie is not None
@@ -521,7 +517,7 @@ def test_a_forwarded_address_counts_only_behind_our_own_proxy(
 ) -> None:
     """Somebody who makes up a new X-Forwarded-For for every try must not escape the count."""
     monkeypatch.setattr(enrolment, "TRIES", 5)
-    app = create_app(Settings(sqlite_url, KEY, "http://localhost", trusted_proxies=proxies), clock)
+    app = make_app(sqlite_url, clock, trusted_proxies=proxies)
     browser = Browser(app)
     browser.get("/join/")
     statuses = [

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pro_app.core.study import LANGUAGES
 from pro_app.web import locale
@@ -39,6 +44,42 @@ from tests.pages import Browser
 )
 def test_language_and_script_decide(wanted: list[str], found: str | None) -> None:
     assert locale.match(wanted, LANGUAGES) == found
+
+
+@given(st.lists(st.text(max_size=20) | st.from_regex(r"[a-zA-Z*]{0,9}(-[a-zA-Z0-9]{0,9}){0,4}")))
+def test_whatever_a_phone_says_it_is_answered(wanted: list[str]) -> None:
+    assert locale.match(wanted, LANGUAGES) in {*LANGUAGES, None}
+
+
+@pytest.mark.parametrize(
+    "header", ["", ";;;", "q=1", "zh-CN;q=x", "*;q=0", "en;q=0", "a" * 5_000, "ms_MY.UTF-8"]
+)
+def test_a_malformed_header_gets_the_first_language(
+    app: Flask, web_site: Site, header: str
+) -> None:
+    page = app.test_client().get("/join/", headers={"Accept-Language": header})
+    assert page.status_code == 200
+    assert '<html lang="ms"' in page.text
+
+
+def test_a_catalogue_is_compiled_when_its_text_is_newer(tmp_path: Path) -> None:
+    for language in LANGUAGES:
+        folder = tmp_path / language / "LC_MESSAGES"
+        shutil.copytree(locale.CATALOGUES / language / "LC_MESSAGES", folder)
+        (folder / "messages.mo").unlink(missing_ok=True)
+    locale.compile_catalogues(tmp_path)
+    machine = tmp_path / "ta" / "LC_MESSAGES" / "messages.mo"
+    text = machine.with_suffix(".po")
+    first = machine.read_bytes()
+    assert "இன்று".encode() in first
+    machine.write_bytes(b"kept")
+    os.utime(machine, ns=(text.stat().st_mtime_ns, text.stat().st_mtime_ns + 1))
+    locale.compile_catalogues(tmp_path)
+    assert machine.read_bytes() == b"kept"
+    os.utime(machine, (0, 0))
+    locale.compile_catalogues(tmp_path)
+    assert machine.read_bytes() == first
+    assert {one.suffix for one in machine.parent.iterdir()} == {".po", ".mo"}
 
 
 def test_only_what_is_offered_is_found() -> None:

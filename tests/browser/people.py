@@ -1,0 +1,228 @@
+"""What a person does with the app, in their own words."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.conftest import PIN, Enrolled
+from tests.pages import LANGUAGES
+
+
+class Phone:
+    """One browser window, and what the person does with it."""
+
+    def __init__(self, page: Page, url: str, javascript: bool) -> None:
+        self.page = page
+        self.url = url
+        self.javascript = javascript
+
+    def another_window(self) -> Phone:
+        """A second window of the same browser."""
+        return Phone(self.page.context.new_page(), self.url, self.javascript)
+
+    # where the person is
+
+    @property
+    def path(self) -> str:
+        """The address without the host."""
+        return self.page.url.removeprefix(self.url)
+
+    def open(self, path: str) -> None:
+        """Type an address, or follow a link from elsewhere."""
+        self.page.goto(self.url + path)
+
+    def sees(self, page_code: str) -> None:
+        """The page with this code is shown; its script, if it has one, is ready."""
+        expect(self.page.locator("[data-page-code]")).to_have_text(page_code)
+        if self.javascript and re.fullmatch(r"Q\d+", page_code):
+            expect(self.page.locator("form[data-questionnaire]:not([data-ready])")).to_have_count(0)
+
+    def reads(self, language: str) -> None:
+        """The page is in this language."""
+        expect(self.page.locator("html")).to_have_attribute("lang", LANGUAGES[language])
+
+    # the way in
+
+    def scan(self, person: Enrolled) -> None:
+        """Follow the QR picture on the joining card, and go on."""
+        self.open(f"/join/?language={person.language}#{person.code}")
+
+    def type_code(self, code: str) -> None:
+        """Type the card's code, and go on."""
+        self.page.locator("#code").fill(code)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Press the page's main button."""
+        self.page.locator("main .btn").first.click()
+
+    def accept_notice(self) -> None:
+        """Agree to the privacy notice on the way in."""
+        self.sees("J3")
+        self.page.locator("label.opt").click()
+        self.go_on()
+
+    def choose_pin(self, pin: str = PIN) -> None:
+        """Set the PIN."""
+        self.sees("J4")
+        self.page.locator("#pin").fill(pin)
+        self.page.locator("#again").fill(pin)
+        self.go_on()
+
+    def join(self, person: Enrolled) -> None:
+        """From the card through code, notice and PIN."""
+        self.scan(person)
+        self.sees("J1")
+        if not self.javascript:
+            self.page.locator("#code").fill(person.code)
+        self.go_on()
+        self.accept_notice()
+        self.choose_pin()
+
+    def unlock(self, pin: str = PIN) -> None:
+        """Give the PIN on its page."""
+        self.sees("P1")
+        self.page.locator("#pin").fill(pin)
+        self.go_on()
+
+    def unlock_here(self, pin: str = PIN) -> None:
+        """Give the PIN in the window over the questionnaire."""
+        self.dialog.locator("#pin").fill(pin)
+        self.dialog.locator(".btn").click()
+
+    @property
+    def dialog(self) -> Locator:
+        """The window over the questionnaire that asks for the PIN."""
+        return self.page.locator("dialog[open]")
+
+    def is_told_of_a_fault(self) -> None:
+        """The page says, aloud too, what is wrong with what was typed."""
+        expect(self.page.locator("main [role=alert]").first).to_be_visible()
+
+    def forget(self, cookie: str) -> None:
+        """The browser loses one of its cookies."""
+        self.page.context.clear_cookies(name=cookie)
+
+    # answering
+
+    def start(self, card: int = 1) -> None:
+        """Press a card's button on Today, and the start page's if it comes."""
+        self.page.locator(".card .btn").nth(card - 1).click()
+        self.page.locator("a.btn[href$='/items/1'], .item, .review").first.wait_for()
+        begin = self.page.locator("a.btn[href$='/items/1']")
+        if begin.count():
+            begin.click()
+
+    def at(self, n: int) -> None:
+        """Question n is shown, and answers."""
+        ready = "[data-ready]" if self.javascript else ""
+        expect(
+            self.page.locator(f"form[data-questionnaire]{ready} .item[data-n='{n}']")
+        ).to_have_count(1)
+
+    @property
+    def options(self) -> Locator:
+        """The rows that can be chosen."""
+        return self.page.locator(".opt")
+
+    def choose(self, place: int) -> None:
+        """Tap an option's row, counted from 0."""
+        self.options.nth(place).click()
+
+    def has_chosen(self, place: int | None) -> None:
+        """This option, or none, is the chosen one."""
+        expect(self.page.locator(".opt input:checked")).to_have_count(0 if place is None else 1)
+        if place is not None:
+            expect(self.options.nth(place).locator("input")).to_be_checked()
+
+    def not_applicable(self) -> None:
+        """Say that the question does not apply."""
+        self.page.locator(".opt.apart").click()
+
+    def next(self) -> None:
+        """Press Next."""
+        self.page.locator(".foot button[value=next]").click()
+
+    def back(self) -> None:
+        """Press Back."""
+        self.page.locator(".foot button[value=back]").click()
+
+    def clear(self) -> None:
+        """Take the answer back."""
+        self.page.locator("button[value=clear]").click()
+
+    @property
+    def prompt(self) -> Locator:
+        """The question whether to leave the item unanswered."""
+        return self.page.locator(".prompt")
+
+    def skip(self) -> None:
+        """Press Next without an answer, and confirm that it stays so."""
+        self.next()
+        expect(self.prompt).to_be_visible()
+        self.page.locator("button[value=skip]").click()
+
+    def close(self) -> None:
+        """Press the cross."""
+        self.page.locator(".close").click()
+
+    def saved(self) -> None:
+        """The page says that what was answered has reached the study."""
+        expect(self.page.locator(".state .saved")).to_be_visible()
+
+    def nothing_waits(self) -> None:
+        """The page says nothing of answers under way, because there are none."""
+        expect(self.page.locator(".state")).to_have_text("")
+
+    def is_told(self, word: str, count: int = 0) -> None:
+        """The page says one of the things that its script can say."""
+        told = self.page.locator("#words").evaluate(
+            "(words, name) => words.content.querySelector(`[data-word=${name}]`).textContent", word
+        )
+        expect(self.page.locator(".state")).to_have_text(told.replace("{count}", str(count)))
+
+    def waiting(self, count: int) -> None:
+        """The page says how many answers wait for the network."""
+        self.is_told("one" if count == 1 else "many", count)
+
+    def answer(self, places: dict[int, int]) -> None:
+        """Answer questions by number, one after the other, going on after each."""
+        for n, place in places.items():
+            self.at(n)
+            self.choose(place)
+            self.next()
+
+    # language, text size, the end
+
+    def switch_language(self, language: str) -> None:
+        """Choose another language in the menu."""
+        self.page.locator(".menu summary").click()
+        self.page.locator(f"button[name=language][value={language}]").click()
+        self.reads(language)
+
+    def text_size(self, size: int) -> None:
+        """Choose a text size in the menu."""
+        self.page.locator(".menu summary").click()
+        self.page.locator(f"button[name=text_size][value='{size}']").click()
+        expect(self.page.locator(f"html.size-{size}")).to_have_count(1)
+
+    def change(self, n: int) -> None:
+        """On the review page, follow question n."""
+        self.page.locator(".review a").nth(n - 1).click()
+        self.at(n)
+
+    def submit(self) -> None:
+        """On the review page, submit."""
+        self.sees("Q90")
+        self.page.locator(".foot .btn").click()
+
+    def receipt(self) -> str:
+        """The code on the receipt."""
+        self.sees("Q91")
+        found = re.search(
+            r"[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}", self.page.locator("main").inner_text()
+        )
+        assert found is not None
+        return found[0]

@@ -1,0 +1,213 @@
+"""The network comes and goes: answering goes on, and every tap is in the record once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from playwright.sync_api import Dialog, Route
+
+from tests.browser import record
+from tests.browser.conftest import Phones, Server, Watch
+from tests.browser.people import Phone
+from tests.conftest import Site, TestClock
+
+REFUSED = "ERR_CONNECTION_REFUSED"
+LONGEST_WAIT = 31  # seconds between two tries, at most, and one
+
+
+def time_passes(phone: Phone, clock: TestClock, seconds: int) -> None:
+    """On the phone and everywhere else."""
+    clock.forward(seconds=seconds)
+    phone.page.clock.fast_forward(seconds * 1000)
+
+
+def test_answering_goes_on_while_the_server_is_away(
+    phones: Phones, web_site: Site, server: Server, watch: Watch, clock: TestClock
+) -> None:
+    watch.expect(REFUSED)
+    person = web_site.enrol(language="ms")
+    lupusqol, _ = web_site.open(person)
+    phone = phones.of(person, own_time=True)
+    phone.open("/today")
+    phone.start(1)
+    phone.at(1)
+    phone.choose(1)
+    phone.saved()
+    server.go_away()
+    tapped: list[datetime] = []
+    for n in range(2, 7):
+        phone.next()
+        phone.at(n)
+        time_passes(phone, clock, 60)
+        tapped.append(clock())
+        phone.choose(n % 5)
+        phone.waiting(n - 1)
+    phone.back()
+    phone.at(5)
+    phone.has_chosen(0)
+    time_passes(phone, clock, 60)
+    tapped.append(clock())
+    phone.choose(4)
+    phone.waiting(6)
+    time_passes(phone, clock, 600)
+    phone.waiting(6)
+
+    server.come_back()
+    time_passes(phone, clock, LONGEST_WAIT)
+    phone.saved()
+    rows = record.taps(web_site, lupusqol)
+    assert [row.item for row in rows] == ["LQ01", "LQ02", "LQ03", "LQ04", "LQ05", "LQ06", "LQ05"]
+    assert [row.code for row in rows] == [1, 2, 3, 4, 0, 1, 4]
+    for row, moment in zip(rows[1:], tapped, strict=True):
+        assert row.device_time is not None
+        device_time = datetime.fromisoformat(row.device_time)
+        assert device_time.utcoffset() == timedelta(hours=8)
+        assert abs(device_time - moment) < timedelta(seconds=30)
+        assert abs(row.answered_at - moment) < timedelta(seconds=30)
+        assert row.received_at - row.answered_at > timedelta(minutes=10)
+    assert record.values(web_site, lupusqol)["LQ05"] == 4
+    phone.page.reload()
+    phone.at(5)
+    phone.has_chosen(4)
+
+
+def test_a_page_with_waiting_answers_is_not_left_by_accident(
+    phones: Phones, web_site: Site, server: Server, watch: Watch, clock: TestClock
+) -> None:
+    watch.expect(REFUSED)
+    person = web_site.enrol()
+    lupusqol, _ = web_site.open(person)
+    phone = phones.of(person, own_time=True)
+    phone.open(f"/questionnaires/{lupusqol.public_id}/items/4")
+    phone.at(4)
+    server.go_away()
+    phone.choose(2)
+    phone.waiting(1)
+    phone.close()
+    phone.waiting(1)
+    phone.at(4)
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    phone.page.on("dialog", stay)
+    with phone.page.expect_event("dialog"):
+        phone.page.evaluate("location.href = '/today'")
+    phone.at(4)
+    assert asked == ["beforeunload"]
+    server.come_back()
+    time_passes(phone, clock, LONGEST_WAIT)
+    phone.saved()
+    phone.close()
+    phone.sees("P2")
+    assert record.values(web_site, lupusqol) == {"LQ04": 2}
+
+
+def test_the_language_waits_for_the_network_and_says_so(
+    phones: Phones, web_site: Site, server: Server, watch: Watch, clock: TestClock
+) -> None:
+    watch.expect(REFUSED)
+    person = web_site.enrol()
+    lupusqol, _ = web_site.open(person)
+    phone = phones.of(person, own_time=True)
+    phone.open(f"/questionnaires/{lupusqol.public_id}/items/4")
+    phone.at(4)
+    server.go_away()
+    phone.choose(2)
+    phone.waiting(1)
+    phone.page.locator(".menu summary").click()
+    phone.page.locator("button[name=language][value=ta]").click()
+    phone.is_told("language")
+    phone.at(4)
+    phone.has_chosen(2)
+    phone.reads("en")
+    server.come_back()
+    time_passes(phone, clock, LONGEST_WAIT)
+    phone.saved()
+    phone.page.locator("button[name=language][value=ta]").click()
+    phone.reads("ta")
+    phone.at(4)
+    phone.has_chosen(2)
+
+
+def test_a_lost_response_makes_no_second_row(
+    phones: Phones, web_site: Site, watch: Watch, clock: TestClock
+) -> None:
+    watch.expect("ERR_FAILED")
+    person = web_site.enrol()
+    lupusqol, _ = web_site.open(person)
+    phone = phones.of(person, own_time=True)
+    phone.open(f"/questionnaires/{lupusqol.public_id}/items/1")
+    phone.at(1)
+    lost: list[int] = []
+
+    def lose(route: Route) -> None:
+        lost.append(route.fetch().status)
+        route.abort()
+
+    phone.page.route("**/answers", lose)
+    for n in (1, 2, 3):
+        phone.at(n)
+        phone.choose(n)
+        phone.next()
+    phone.at(4)
+    phone.waiting(3)
+    phone.page.unroute_all(behavior="wait")
+    assert lost
+    assert set(lost) == {200}
+    assert [row.item for row in record.taps(web_site, lupusqol)] == ["LQ01", "LQ02", "LQ03"]
+    time_passes(phone, clock, LONGEST_WAIT)
+    phone.back()
+    phone.at(3)
+    phone.saved()
+    rows = record.taps(web_site, lupusqol)
+    assert [(row.item, row.code) for row in rows] == [("LQ01", 1), ("LQ02", 2), ("LQ03", 3)]
+
+
+def test_a_quick_change_of_mind_counts_though_the_first_tap_was_long_on_its_way(
+    phones: Phones, web_site: Site, clock: TestClock
+) -> None:
+    person = web_site.enrol()
+    lupusqol, _ = web_site.open(person)
+    phone = phones.of(person, own_time=True)
+    phone.open(f"/questionnaires/{lupusqol.public_id}/items/1")
+    phone.at(1)
+    held: list[Route] = []
+    phone.page.route("**/answers", lambda route: held.append(route), times=1)
+    with phone.page.expect_request("**/answers"):
+        phone.choose(1)
+    time_passes(phone, clock, 3)
+    phone.choose(3)
+    phone.has_chosen(3)
+    time_passes(phone, clock, 3)
+    held[0].continue_()
+    phone.saved()
+    assert [row.code for row in record.taps(web_site, lupusqol)] == [1, 3]
+    assert record.values(web_site, lupusqol) == {"LQ01": 3}
+
+
+def test_leaving_for_the_review_waits_until_all_is_saved(
+    phones: Phones, web_site: Site, server: Server, watch: Watch, clock: TestClock
+) -> None:
+    watch.expect(REFUSED)
+    person = web_site.enrol()
+    lupusqol, _ = web_site.open(person)
+    web_site.answer(lupusqol, {f"LQ{n:02}": 1 for n in range(1, 34)})
+    phone = phones.of(person, own_time=True)
+    phone.open("/today")
+    phone.start(1)
+    phone.at(34)
+    server.go_away()
+    phone.choose(3)
+    phone.waiting(1)
+    phone.next()
+    phone.at(34)
+    server.come_back()
+    time_passes(phone, clock, LONGEST_WAIT)
+    phone.saved()
+    phone.next()
+    phone.submit()
+    phone.receipt()
+    assert record.values(web_site, lupusqol)["LQ34"] == 3

@@ -1,0 +1,329 @@
+"""Every page in every language: no word of another one, and demonstration wording is marked."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from functools import cache
+from html.parser import HTMLParser
+
+import pytest
+from babel.messages.pofile import read_po
+from flask import Flask, Response, template_rendered
+from jinja2 import Template
+
+from pro_app.config import ROOT
+from pro_app.core.library import Library
+from pro_app.services import assessments, enrolment
+from pro_app.web.house import House
+from tests.conftest import PIN, Enrolled, Site
+from tests.pages import LANGUAGES, Browser, Page
+
+MARK = "Demonstration wording, not the validated questionnaire"
+LATIN = {"PIN", "Aa", "count"}  # Latin words of a page in any script; {count} is for the script
+VOID = {"meta", "link", "input", "br", "img", "hr", "progress"}
+
+
+@cache
+def translations(language: str) -> dict[str, str]:
+    """English sentence (its last form) -> translation (its last form)."""
+    path = ROOT / "translations" / language / "LC_MESSAGES" / "messages.po"
+    with path.open("rb") as file:
+        found = [message for message in read_po(file, locale=language) if message.id]
+    last = [
+        tuple(text[-1] if isinstance(text, tuple) else text for text in (one.id, one.string))
+        for one in found
+    ]
+    return {str(english): str(text) for english, text in last}
+
+
+@cache
+def english() -> dict[str, re.Pattern[str]]:
+    """How each English sentence of the interface looks on a page, values and all."""
+
+    def seen(sentence: str) -> re.Pattern[str]:
+        parts = [re.escape(part) for part in re.split(r"%\(\w+\)[sd]|\{\w+\}", sentence)]
+        return re.compile(r"(?<!\w)" + r".{1,60}?".join(parts) + r"(?!\w)")
+
+    return {sentence: seen(sentence) for sentence in translations("en")}
+
+
+class Words(HTMLParser):
+    """The texts of a page that are in the page's own language."""
+
+    def __init__(self, page: str, language: str) -> None:
+        super().__init__()
+        self.language = language
+        self.open: list[tuple[str, bool]] = []  # tag, and whether it is in the page's language
+        self.texts: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        own = self.open[-1][1] if self.open else True
+        if "lang" in given:
+            own = given["lang"] == self.language
+        if tag in {"script", "style"}:
+            own = False
+        if tag not in VOID:
+            self.open.append((tag, own))
+        if own:
+            names = ("aria-label", "title", "placeholder", "alt", "data-title")
+            self.texts += [str(given[name]) for name in names if name in given]
+            if given.get("name") == "description":
+                self.texts.append(str(given["content"]))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if data.strip() and self.open and self.open[-1][1]:
+            self.texts.append(" ".join(data.split()))
+
+
+class Reader(Browser):
+    """A browser that reads every page that it opens, in its one language."""
+
+    def __init__(self, app: Flask, language: str) -> None:
+        super().__init__(app, language)
+        self.language = language
+        self.pages = 0
+
+    def _see(self, status: int) -> Page:
+        page = super()._see(status)
+        self.pages += 1
+        html = LANGUAGES[self.language]
+        assert page.all("html")[0]["lang"] == html, self.path
+        if self.language == "en":
+            return page
+        for text in Words(page.text, html).texts:
+            for sentence, seen in english().items():
+                assert not seen.search(text), f"{sentence!r} in {self.path}: {text!r}"
+            if self.language in {"zh_Hans", "ta"}:
+                words = set(re.findall(r"[A-Za-z]{2,}", text))
+                assert words <= LATIN, f"{words} in {self.path}: {text!r}"
+        return page
+
+    def marked(self) -> None:
+        """The page says that its wording is not the validated questionnaire."""
+        shown = translations(self.language)[MARK]
+        assert re.search(rf'<\w+ class="demo">{re.escape(shown)}</', self.page.text), self.path
+
+
+@pytest.fixture
+def rendered(app: Flask) -> set[str]:
+    """The templates that were rendered."""
+    found: set[str] = set()
+
+    def note(_sender: Flask, template: Template, **_context: object) -> None:
+        found.add(str(template.name))
+
+    template_rendered.connect(note, app, weak=False)
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_is_in_its_language(
+    app: Flask,
+    web_site: Site,
+    rendered: set[str],
+    language: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    person = web_site.enrol("01-246", language)
+    reader = Reader(app, language)
+    strangers_pages(reader, monkeypatch)
+    join(reader, person)
+    lupusqol, sf36 = (sheet.public_id for sheet in web_site.open(person))
+    later = web_site.open(person, "month_3", timedelta(days=90), timedelta(days=97))[0]
+    for path in ("/today", "/practice", "/notice"):
+        reader.get(path)
+    for public_id, instrument in ((lupusqol, "lupusqol"), (sf36, "sf36v1")):
+        fill_in(reader, f"/questionnaires/{public_id}", web_site, instrument)
+    reader.get(f"/questionnaires/{later.public_id}", status=403)
+    second = web_site.open(person, occurrence=2)[0]
+    late(reader, web_site, f"/questionnaires/{second.public_id}")
+    locked_pages(reader, web_site, f"/questionnaires/{second.public_id}")
+    fresh = Enrolled(person.id, person.number, language, web_site.new_code(person))
+    not_offered(app, web_site, fresh, language)
+    extending = {
+        str(path.relative_to(ROOT / "templates"))
+        for path in (ROOT / "templates").rglob("*.html")
+        if "{% extends" in path.read_text(encoding="utf-8")
+    }
+    kept = {"questionnaire/item.html"}  # rendered once for all, see `frame`
+    assert extending - kept - rendered == {"demo/people.html"}
+    assert reader.pages > 100
+
+
+def strangers_pages(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What somebody sees who has not joined, and every way in which it goes wrong."""
+    reader.get("/join/")
+    reader.post("/join/", status=422, code="ABC")
+    reader.post("/join/", status=422, code="ABCDEFGH")
+    reader.get("/join/new-code")
+    reader.post("/join/new-code", status=422, number="")
+    reader.post("/join/new-code", number="01-999")
+    reader.get("/nothing", status=404)
+    reader.get("/join/")
+    reader.response = reader.client.post("/join/", headers=reader.accept)
+    reader._see(400)
+    reader.response = reader.client.put("/health", headers=reader.accept)
+    reader._see(405)
+    reader.get("/join/")
+    reader.post("/join/", status=413, code="A" * 1_000_001)
+    with monkeypatch.context() as patch:
+        patch.setattr(enrolment, "TRIES", 1)
+        reader.get("/join/")
+        reader.post("/join/", status=429, code="ABCDEFGH")
+    with monkeypatch.context() as patch:
+        patch.setattr(enrolment, "find_code", None)
+        reader.get("/join/")
+        reader.post("/join/", status=500, code="ABCDEFGH")
+
+
+def join(reader: Reader, person: Enrolled) -> None:
+    """Join, making every mistake on the way."""
+    reader.get("/join/")
+    reader.post("/join/", code=person.code)
+    reader.post("/join/notice", status=422)
+    reader.post("/join/notice", accept="yes")
+    for pin, again in (("1", "1"), ("123456", "123456"), (PIN, "975318")):
+        reader.post("/join/pin", status=422, pin=pin, again=again)
+    reader.post("/join/pin", pin=PIN, again=PIN)
+    reader.get("/join/")
+
+
+def fill_in(reader: Reader, path: str, site: Site, instrument: str) -> None:
+    """A questionnaire from the start page to the receipt, with every state of an item."""
+    items = site.library.instruments[instrument].items
+    wording = site.library.wording(instrument, reader.language)
+    assert wording is not None
+    assert wording.instruction in reader.get(path).text
+    reader.marked()
+    for item in items:
+        page = reader.get(f"{path}/items/{item.n}")
+        reader.marked()
+        assert wording.items[item.code] in page.text
+        if item.n == 1:
+            reader.post(f"{path}/items/1", status=422, action="next")
+            reader.marked()
+            reader.post(f"{path}/items/1", action="skip", prompted="yes")
+            reader.get(f"{path}/items/1")
+        elif item.not_applicable:
+            reader.post(f"{path}/items/{item.n}", choice="not_applicable", action="next")
+        elif item.n not in {2, len(items)}:
+            choice = str(item.options.codes[0])
+            reader.post(f"{path}/items/{item.n}", choice=choice, action="next")
+    reader.get(f"{path}/review")
+    reader.marked()
+    reader.post(f"{path}/submit", status=422)
+    reader.marked()
+    for n in (2, len(items)):
+        choice = str(items[n - 1].options.codes[-1])
+        reader.post(f"{path}/items/{n}", choice=choice, action="close")
+    reader.get("/today")
+    reader.get(f"{path}/review")
+    reader.marked()
+    reader.post(f"{path}/submit")
+    assert reader.path.endswith("/receipt")
+
+
+def late(reader: Reader, site: Site, path: str) -> None:
+    """Closing time: the grace time, a late receipt, an answer too late, a closed page."""
+    items = site.library.instruments["lupusqol"].items
+    reader.get(f"{path}/items/1")
+    for item in items[:-1]:
+        reader.post(f"{path}/items/{item.n}", choice="1", action="next")
+    site.clock.forward(days=3, minutes=5)
+    reader.get("/today")
+    reader.unlock()
+    reader.post(f"{path}/items/34", choice="1", action="next")
+    reader.post(f"{path}/submit")
+    assert reader.path.endswith("/receipt")
+    other = path.rpartition("/")[0]
+    with site.database.reading() as session:
+        known = assessments.of_participant(session, 1)
+    closed = next(one for one in known if one.occurrence == 2 and one.instrument == "sf36v1")
+    reader.get(f"{other}/{closed.public_id}", status=410)
+    reader.post(f"{other}/{closed.public_id}/items/1", status=410, choice="1", action="next")
+    reader.get("/today")
+
+
+def locked_pages(reader: Reader, site: Site, path: str) -> None:
+    """The PIN page and its faults, what a page left open shows, a notice that is due."""
+    reader.get("/today")
+    reader.response = reader.client.post(
+        f"{path}/items/3", data={"csrf_token": "stale", "choice": "1"}, headers=reader.accept
+    )
+    reader._see(400)
+    reader.get("/today")
+    site.clock.forward(minutes=31)
+    reader.post(f"{path}/items/3", status=401, choice="1", action="next")
+    for _ in range(4):
+        reader.unlock("864202", status=422)
+    site.clock.forward(days=366)
+    reader.get("/today")
+    reader.unlock("864202", status=422)
+    site.clock.forward(minutes=15)
+    reader.unlock()
+    assert reader.path == "/notice"
+    reader.post("/notice")
+    for _ in range(2):
+        reader.get("/today")
+        reader.post("/lock")
+        for _ in range(5):
+            reader.unlock("864202", status=422)
+        site.clock.forward(minutes=15)
+
+
+def not_offered(app: Flask, site: Site, person: Enrolled, language: str) -> None:
+    """A questionnaire that is not ready in the language: the card, and the page."""
+    house: House = app.extensions["pro_app"]
+    wordings = {
+        key: one for key, one in site.library.wordings.items() if key != ("lupusqol", language)
+    }
+    lacking = Library(site.library.instruments, wordings)
+    app.extensions["pro_app"] = House(house.settings, house.database, lacking, house.clock)
+    reader = Reader(app, language)
+    reader.get("/join/")
+    reader.post("/join/", code=person.code)
+    reader.post("/join/notice", accept="yes")
+    reader.post("/join/pin", pin=PIN, again=PIN)
+    sheet = site.open(person, occurrence=3)[0]
+    reader.get("/today")
+    reader.get(f"/questionnaires/{sheet.public_id}", status=404)
+    app.extensions["pro_app"] = house
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_sheet_is_in_its_language(app: Flask, web_site: Site, language: str) -> None:
+    """All items in one document: the same words as on the items' own pages."""
+    person = web_site.enrol(language=language)
+    sheet = web_site.open(person)[0]
+    reader = Reader(app, language)
+    reader.join(person)
+    page = reader.get(f"/questionnaires/{sheet.public_id}/items/1")
+    (form,) = [one for one in page.all("form") if "data-sheet" in one]
+    response: Response = reader.client.get(str(form["data-sheet"]))
+    document = f'<html lang="{LANGUAGES[language]}"><body>{response.text}</body></html>'
+    texts = Words(document, LANGUAGES[language]).texts
+    wording = web_site.library.wording("lupusqol", language)
+    assert wording is not None
+    assert set(wording.items.values()) <= set(texts)
+    if language != "en":
+        for text in texts:
+            assert not any(seen.search(text) for seen in english().values()), text
+
+
+def test_the_check_itself_finds_what_it_looks_for() -> None:
+    page = (
+        '<html lang="ms"><body><p>Open until Monday</p><p lang="en">Language</p>'
+        '<button aria-label="Back">‹</button><script>Next</script></body></html>'
+    )
+    texts = Words(page, "ms").texts
+    found = {
+        sentence for sentence, seen in english().items() for text in texts if seen.search(text)
+    }
+    assert found == {"Open until %(moment)s", "Open", "Back"}
