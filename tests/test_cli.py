@@ -16,7 +16,8 @@ from click.testing import CliRunner, Result
 from pro_app.cli import main
 from pro_app.config import ROOT
 from pro_app.core.library import Library
-from pro_app.models import AuditEntry, Database
+from pro_app.models import AuditEntry, Database, JoiningCode
+from pro_app.services import enrolment
 from tests.conftest import KEY
 
 STUDY = Path(__file__).parent / "study.toml"
@@ -123,6 +124,19 @@ def test_a_new_code_replaces_the_old_one(loaded: Run) -> None:
     assert "language=ms#" in told
 
 
+def test_a_lost_phone_is_shut_out_with_the_new_code(loaded: Run, sqlite_url: str) -> None:
+    loaded("participant add 01-001 --language ms")
+    database = Database(sqlite_url)
+    with database.writing() as session:
+        code = session.scalars(sa.select(JoiningCode)).one()
+        assert enrolment.bind_device(session, code.id, "1", "ms", code.created_at) is not None
+    assert code_in(loaded("participant code 01-001").output)
+    assert "code not used" not in loaded("participant list").output
+    assert code_in(loaded("participant code 01-001 --phone-lost").output)
+    assert "code not used" in loaded("participant list").output
+    database.close()
+
+
 IMPOSSIBLE = [
     ("participant add 1 --language en", "does not fit the pattern"),
     ("participant add 900101-14-5678 --language en", "national identity number"),
@@ -186,6 +200,7 @@ def test_questionnaires_are_opened_in_the_studys_time(loaded: Run, sqlite_url: s
 BAD_DATES = [
     ("--opens", "tomorrow", "'tomorrow' is not like 2026-11-22T08:00"),
     ("--closes", "2026-13-01", "is not like 2026-11-22T08:00"),
+    ("--opens", "2026-11-22", "lacks the time of day"),
     ("--due", "2026-11-31T08:00", "is not like 2026-11-22T08:00"),
     ("--opens", "2026-11-22T08:00+08:00", "the time is the study's, without an offset"),
     ("--occurrence", "0", "0 is not in the range x>=1"),

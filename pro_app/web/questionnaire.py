@@ -91,16 +91,16 @@ def _own(database: Transaction, public_id: str, hold: bool = False) -> Known:
 
 def _sheet(assessment: Known) -> Sheet:
     """The sheet of an open assessment; NotOpen with the page that says why not."""
-    now, definition = house().clock(), _definition()
-    state = assessment.status(now, definition.grace)
+    place, definition = house(), _definition()
+    state = assessment.status(place.clock(), definition.grace)
     if state in {Status.COMPLETED, Status.COMPLETED_LATE}:
         raise NotOpen(redirect(url_for(".receipt", public_id=assessment.public_id), 303))
     if state is Status.NOT_DUE:
         raise NotOpen((_closed_page(assessment, "early"), 403))
     if state not in {Status.OPEN, Status.IN_PROGRESS}:
         raise NotOpen((_closed_page(assessment, "closed"), 410))
-    instrument = house().library.instruments.get(assessment.instrument)
-    wording = house().library.offered(_definition(), assessment.instrument, layout.language())
+    instrument = place.library.instruments.get(assessment.instrument)
+    wording = place.library.offered(definition, assessment.instrument, layout.language())
     if instrument is None or wording is None:
         raise NotOpen((_unoffered_page(assessment), 404))
     return Sheet(assessment, instrument, wording)
@@ -167,7 +167,7 @@ def _item_page(
     state = given.get(shown.code)
     texts = rendered(sheet.instrument, sheet.wording, _definition().skipping)
     start = url_for(".start", public_id=sheet.assessment.public_id)
-    from_review = "review" in (request.args.get("from"), request.form.get("from"))
+    sent = request.form if request.method == "POST" else request.args
     person, wording = access.person(), sheet.wording
     key = (person.study_fingerprint, person.text_size, wording.fingerprint, texts.version)
     return frame.fill(
@@ -184,7 +184,7 @@ def _item_page(
             "title": texts.titles[shown.n - 1],
             "page_code": f"Q{shown.n}",
             "body": Markup(chosen_html(texts.items[shown.n - 1], state, prompting)),  # noqa: S704 (rendered by a template, see `rendered`)
-            "review": _FROM_REVIEW if from_review else "",
+            "review": _FROM_REVIEW if sent.get("from") == "review" else "",
             "prompted": _PROMPTED if prompting else "",
             "unsaved": _HIDDEN if state is None or state.state == "skipped" else "",
             "newest": newest,

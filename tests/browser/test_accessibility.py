@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,9 +22,10 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 COLOURS = ["color-contrast"]
 
 CHECK = """async (only) => {
-  const found = await axe.run(document, { runOnly: only, resultTypes: ["violations"], preload: false });
-  return found.violations.flatMap(
-    (one) => one.nodes.map((node) => `${one.id}: ${node.html.slice(0, 120)} ${node.failureSummary}`));
+  const how = { runOnly: only, resultTypes: ["violations"], preload: false };
+  const found = await axe.run(document, how);
+  const told = (rule, node) => `${rule}: ${node.html.slice(0, 120)} ${node.failureSummary}`;
+  return found.violations.flatMap((one) => one.nodes.map((node) => told(one.id, node)));
 }"""
 
 
@@ -60,8 +60,8 @@ class Inspector:
 
 
 @pytest.fixture(params=LANGUAGES)
-def language(request: pytest.FixtureRequest) -> Iterator[str]:
-    yield request.param
+def language(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 def test_the_way_in(phones: Phones, web_site: Site, watch: Watch, language: str) -> None:

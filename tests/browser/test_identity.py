@@ -1,4 +1,4 @@
-"""Icon, links and lost cookies: the same person again, or nobody; never a new one, never another."""
+"""Icon, links and lost cookies: the same person again, or nobody; never somebody else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""With the script: moving between items needs no network, and the browser's buttons lose nothing."""
+"""With the script: moving needs no network, and the browser's own buttons lose nothing."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_browsers_back_and_forward_move_between_items(phones: Phones, web_si
 
 def test_reload_resumes(phones: Phones, web_site: Site) -> None:
     person = web_site.enrol()
-    lupusqol, _ = web_site.open(person)
+    web_site.open(person)
     phone = phones.of(person)
     phone.open("/today")
     phone.start(1)

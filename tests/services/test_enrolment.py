@@ -202,6 +202,30 @@ def test_a_browser_that_joins_again_gives_up_what_it_was(site: Site) -> None:
         assert join.detail == {"replaces": f"device/{device}"}
 
 
+def test_a_phone_that_changes_hands_is_on_both_records(site: Site) -> None:
+    first, second = site.enrol("01-001"), site.enrol("01-002")
+    _, device = joined(site, first)
+    bind(site, second.code, replaces=device)
+    assert record(site, first.id)[-1] == "revoke_device"
+    assert "join" in record(site, second.id)
+
+
+def test_a_lost_phone_opens_nothing_any_more(site: Site) -> None:
+    person, other = site.enrol("01-001"), site.enrol("01-002")
+    lost, device = joined(site, person)
+    kept, _ = joined(site, other)
+    with site.database.writing() as session:
+        opened = enrolment.start_session(session, device, site.clock())
+    with site.database.writing() as session:
+        code = enrolment.issue_code(session, person.id, KEY, site.clock(), phone_lost=True)
+    assert who(site, lost) is None
+    assert who(site, kept) is not None
+    with site.database.reading() as session:
+        assert enrolment.person_of_session(session, opened, site.clock()) is None
+    assert record(site, person.id)[-2:] == ["revoke_device", "issue_code"]
+    assert bind(site, code) is not None
+
+
 def test_a_second_phone_leaves_the_first_one_joined(site: Site) -> None:
     person = site.enrol()
     first, _ = joined(site, person)
@@ -302,6 +326,15 @@ def test_asking_for_nobody_changes_nothing(site: Site) -> None:
     for number in ("01-099", "", "' OR 1=1 --", gone.number):
         ask(site, number)
     assert requests(site) == []
+
+
+def test_where_the_study_is_not_known_every_study_hears_of_it(site: Site) -> None:
+    person = site.enrol()
+    with site.database.writing() as session:
+        enrolment.request_code(session, None, person.number, site.clock())
+        enrolment.request_code(session, None, "01-999", site.clock())
+        enrolment.request_code(session, site.study.id + 1, person.number, site.clock())
+    assert [one.participant_id for one in requests(site)] == [person.id]
 
 
 # --- guessing -----------------------------------------------------------------------------------
@@ -488,6 +521,7 @@ def test_what_a_person_sets_is_kept_and_on_the_record(site: Site) -> None:
 Action = Callable[[Any, Site, Enrolled, datetime], object]
 LOCKING: dict[str, Action] = {
     "issue_code": lambda s, _site, p, now: enrolment.issue_code(s, p.id, KEY, now),
+    "phone_lost": lambda s, _site, p, now: enrolment.issue_code(s, p.id, KEY, now, True),
     "withdraw": lambda s, _site, p, now: enrolment.withdraw(s, p.id, now),
     "request_code": lambda s, site, p, now: enrolment.request_code(s, site.study.id, p.number, now),
     "bind_device": lambda s, _site, _p, now: enrolment.bind_device(s, 3, "1", "en", now, 1),

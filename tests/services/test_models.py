@@ -182,6 +182,35 @@ def test_reading_keeps_nothing(site: Site) -> None:
     assert first_or_none(site.database) is None
 
 
+def test_a_snapshot_sees_one_moment_whatever_others_write(site: Site) -> None:
+    site.enrol("01-001")
+    count = sa.select(sa.func.count()).select_from(Base.metadata.tables["participant"])
+    with site.database.snapshot() as session:
+        before = session.scalar(count)
+        site.enrol("01-002")
+        assert session.scalar(count) == before == 1
+    with site.database.snapshot() as session:
+        assert session.scalar(count) == 2
+
+
+def test_rows_alone_are_written_and_read_like_everything(site: Site) -> None:
+    table = Base.metadata.tables["attempt"]
+    row = {"kind": "code", "source": "x", "at": MORNING}
+    with site.database.writing_rows() as connection:
+        connection.execute(sa.insert(table), row)
+    with site.database.reading_rows() as connection:
+        assert connection.execute(sa.select(table.c.at)).scalar_one() == MORNING
+
+    def fail_after_writing() -> None:
+        with site.database.writing_rows() as connection:
+            connection.execute(sa.delete(table))
+            raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        fail_after_writing()
+    assert first_or_none(site.database) is not None
+
+
 def test_an_error_while_writing_keeps_nothing(site: Site) -> None:
     def fail_after_writing() -> None:
         with site.database.writing() as session:
