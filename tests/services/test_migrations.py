@@ -24,10 +24,8 @@ def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'bare.sqlite3'}"
     else:
-        address = str(request.getfixturevalue("postgresql"))
-        name = f"bare_{uuid.uuid4().hex}"
-        make_database(address, name, "template1")
-        url = address.replace("/postgres?", f"/{name}?")
+        server = str(request.getfixturevalue("postgresql"))
+        url = make_database(server, f"bare_{uuid.uuid4().hex}")
     found = Database(url)
     yield found
     found.close()
