@@ -96,8 +96,9 @@ def _configure(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=None,  # a page left open overnight still sends its answers
         WTF_CSRF_SSL_STRICT=False,  # pages send no referrer; cookies are SameSite
         MAX_CONTENT_LENGTH=1_000_000,
-        COMPRESS_ALGORITHM=["br", "gzip"],
-        COMPRESS_BR_LEVEL=3,
+        COMPRESS_ALGORITHM=["zstd", "br", "gzip"],
+        COMPRESS_ZSTD_LEVEL=3,  # a third of Brotli's cost for a fifth more bytes
+        COMPRESS_BR_LEVEL=5,
         COMPRESS_STREAMS=True,
         COMPRESS_EVALUATE_CONDITIONAL_REQUEST=False,  # nothing here has an ETag
         COMPRESS_MIMETYPES=[
