@@ -25,12 +25,13 @@ from flask_wtf.csrf import generate_csrf
 from pro_app import create_app
 from pro_app.config import ROOT, Settings
 from pro_app.core.library import Library, load_library
-from pro_app.core.study import read_study_file
+from pro_app.core.schedule import Window
+from pro_app.core.study_file import read_study_file
+from pro_app.delivery.vapid import VapidKey
 from pro_app.migrations import upgrade
 from pro_app.models import Database, Device
 from pro_app.services import answers, assessments, enrolment, secrets, studies
 from pro_app.services.answers import Operation, Origin
-from pro_app.services.assessments import Window
 from pro_app.services.studies import CurrentStudy
 from pro_app.web import access
 
@@ -77,6 +78,8 @@ def make_app(folder: Path, port: int = 80) -> Flask:
         Settings(
             database_url=f"sqlite:///{folder / 'pro_app.sqlite3'}",
             secret_key=KEY,
+            vapid_key=VapidKey.new().text(),
+            queue_url="sqlite://",
             public_url=f"http://localhost:{port}",
         )
     )

@@ -7,15 +7,30 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Literal
+from urllib.parse import unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parents[1]
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+PLACEHOLDER_SUBJECT = "mailto:nobody@example.invalid"  # refused where a study is live
 SECRET_LENGTH = 32  # characters; shorter keys can be guessed
 
 
 class SettingsError(Exception):
     """A setting that is missing or wrong; the message begins with the variable's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where e-mails are handed over. `tls` is `tls` (from the first byte), `starttls`, or `none`
+    (this machine alone); `sender` what stands in From."""
+
+    host: str
+    port: int
+    user: str | None
+    password: str | None
+    tls: Literal["none", "starttls", "tls"]
+    sender: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +40,22 @@ class Settings:
     `public_url` is the address participants type; its scheme and host decide how cookies are
     protected (see `plain_cookies`). `previous_secret_keys` still verify cookies while a key is
     being changed. `trusted_proxies` is how many reverse proxies of ours stand in front.
+    `vapid_key` signs pushes, and every subscription is tied to it; `vapid_subject` is whom push
+    services may write to. `push_hosts` are services beside the browsers' own. Without a `mail`
+    server no e-mails go; the demonstration writes them to a folder. `queue_url` is where the
+    workers' queue lives.
     """
 
     database_url: str
     secret_key: str
+    vapid_key: str
+    queue_url: str
     public_url: str = "http://localhost:5000"
     previous_secret_keys: tuple[str, ...] = ()
     trusted_proxies: int = 0
+    vapid_subject: str = PLACEHOLDER_SUBJECT
+    push_hosts: tuple[str, ...] = ()
+    mail: MailServer | None = None
     demo: bool = False
     instance: Path = ROOT / "instance"
 
@@ -40,6 +64,11 @@ class Settings:
         """Whether cookies go without `__Host-` and Secure: only for plain HTTP on this machine."""
         address = urlsplit(self.public_url)
         return address.scheme == "http" and address.hostname in LOOPBACK
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the installation serves this machine alone."""
+        return urlsplit(self.public_url).hostname in LOOPBACK
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -60,6 +89,11 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         public_url=public_url,
         previous_secret_keys=tuple(_safe("PRO_PREVIOUS_SECRET_KEYS", key) for key in previous),
         trusted_proxies=_whole_number(values, "PRO_TRUSTED_PROXIES", 0),
+        vapid_key=_vapid_key(_value(values, "PRO_VAPID_KEY"), instance),
+        vapid_subject=_vapid_subject(_value(values, "PRO_VAPID_SUBJECT"), public_url),
+        push_hosts=_push_hosts(_value(values, "PRO_PUSH_HOSTS"), public_url),
+        mail=_mail(_value(values, "PRO_MAIL_URL"), _value(values, "PRO_MAIL_FROM")),
+        queue_url=_queue_url(_value(values, "PRO_QUEUE_URL"), instance),
         demo=demo,
         instance=instance,
     )
@@ -114,6 +148,85 @@ def _secret_key(text: str | None, public_url: str, instance: Path) -> str:
     if text is None:
         raise SettingsError("PRO_SECRET_KEY: is not set")
     return _safe("PRO_SECRET_KEY", text)
+
+
+def _vapid_key(text: str | None, instance: Path) -> str:
+    """The key given, or the one made at first start and kept beside the data."""
+    from pro_app.delivery.vapid import VapidKey
+
+    if text is None:
+        kept = _made(instance) / "vapid-key"
+        if not kept.exists():
+            kept.touch(mode=0o600)
+            kept.write_text(VapidKey.new().text(), encoding="ascii")
+        text = kept.read_text(encoding="ascii").strip()
+    try:
+        return VapidKey.read(text).text()
+    except ValueError as error:
+        raise SettingsError("PRO_VAPID_KEY: is not a key that this program made") from error
+
+
+def _vapid_subject(text: str | None, public_url: str) -> str:
+    """Whom push services may write to; only this machine alone does without."""
+    from pro_app.delivery.vapid import subject_fault
+
+    loopback = urlsplit(public_url).hostname in LOOPBACK
+    if text is None:
+        if not loopback:
+            raise SettingsError("PRO_VAPID_SUBJECT: is not set; an address like mailto:you@there")
+        return PLACEHOLDER_SUBJECT
+    fault = subject_fault(text, loopback)
+    if fault is not None:
+        raise SettingsError(f"PRO_VAPID_SUBJECT: {fault}")
+    return text
+
+
+def _push_hosts(text: str | None, public_url: str) -> tuple[str, ...]:
+    from pro_app.delivery import Hosts
+
+    hosts = tuple((text or "").split())
+    try:
+        Hosts(hosts, loopback=urlsplit(public_url).hostname in LOOPBACK)
+    except ValueError as error:
+        raise SettingsError(f"PRO_PUSH_HOSTS: {error}") from error
+    return hosts
+
+
+_TLS: dict[str, tuple[Literal["none", "starttls", "tls"], int]] = {
+    "smtps": ("tls", 465),
+    "smtp": ("starttls", 587),
+    "smtp+plain": ("none", 25),
+}
+
+
+def _mail(text: str | None, sender: str | None) -> MailServer | None:
+    """`smtps://user:password@host:465`, `smtp://` with STARTTLS, or on this machine
+    `smtp+plain://localhost`."""
+    if text is None:
+        return None
+    address = urlsplit(text)
+    if address.scheme not in _TLS or not address.hostname:
+        raise SettingsError("PRO_MAIL_URL: must be like smtps://user:password@host:465")
+    tls, usual = _TLS[address.scheme]
+    if tls == "none" and address.hostname not in LOOPBACK:
+        raise SettingsError("PRO_MAIL_URL: only this machine's own server goes without encryption")
+    if sender is None:
+        raise SettingsError("PRO_MAIL_FROM: is not set")
+    try:
+        port = address.port or usual
+    except ValueError as error:
+        raise SettingsError("PRO_MAIL_URL: the port is not one") from error
+    user, password = (None if one is None else unquote(one)
+                      for one in (address.username, address.password))  # fmt: skip
+    return MailServer(address.hostname, port, user, password, tls, sender)
+
+
+def _queue_url(text: str | None, instance: Path) -> str:
+    if text is None:
+        return f"sqlite:///{_made(instance) / 'queue.sqlite3'}"
+    if text.partition("://")[0] not in {"sqlite", "postgresql", "redis", "rediss"}:
+        raise SettingsError("PRO_QUEUE_URL: must begin with sqlite:///, postgresql:// or redis://")
+    return text
 
 
 def _safe(name: str, key: str) -> str:

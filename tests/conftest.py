@@ -22,15 +22,18 @@ from jinja2.bccache import Bucket, BytecodeCache
 from pro_app import create_app
 from pro_app.config import ROOT, Settings
 from pro_app.core.library import Library, load_library
-from pro_app.core.study import read_study_file
+from pro_app.core.schedule import Window
+from pro_app.core.study_file import read_study_file
+from pro_app.delivery.vapid import VapidKey
 from pro_app.migrations import upgrade
 from pro_app.models import Assessment, Base, Database
 from pro_app.services import answers, assessments, enrolment, secrets, studies, submissions
 from pro_app.services.answers import Operation, Origin
-from pro_app.services.assessments import Known, Window
+from pro_app.services.assessments import Known
 from pro_app.services.studies import CurrentStudy
 
 KEY = "0123456789abcdef-key-of-the-tests"
+VAPID_KEY = VapidKey.new().text()
 PIN = "246813"
 MORNING = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)  # Monday nine o'clock in Kuala Lumpur
 BOTH = ("sqlite", "postgresql")
@@ -317,7 +320,7 @@ def make_app(
     url: str, clock: TestClock, public_url: str = "http://localhost", **settings: Any
 ) -> Flask:
     """The application on a database, with the test's clock."""
-    given = {"secret_key": KEY, **settings}
+    given = {"secret_key": KEY, "vapid_key": VAPID_KEY, "queue_url": "sqlite://", **settings}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pro_app.web.app.load_library", kept_library)
         made = create_app(Settings(database_url=url, public_url=public_url, **given), clock)

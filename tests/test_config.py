@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pro_app.config import ROOT, Settings, SettingsError, read_settings
+from pro_app.config import ROOT, MailServer, Settings, SettingsError, read_settings
+from pro_app.delivery.vapid import VapidKey
 
 GOOD_KEY = "kX3v9Qz7Lm2Rt8Wp4Ys6Bn1Cd5Fg0HjA"
+VAPID_KEY = VapidKey.new().text()
 
 
 def read(tmp_path: Path, **variables: str) -> Settings:
@@ -45,6 +47,12 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         PREVIOUS_SECRET_KEYS=f"{GOOD_KEY[::-1]} {GOOD_KEY.swapcase()}",
         PUBLIC_URL="https://pro.example.org/",
         TRUSTED_PROXIES="2",
+        VAPID_KEY=VAPID_KEY,
+        VAPID_SUBJECT="mailto:trials@hospital.my",
+        PUSH_HOSTS="push.hospital.my push.other.my:8443",
+        MAIL_URL="smtps://us%40er:pass@mail.hospital.my",
+        MAIL_FROM="trials@hospital.my",
+        QUEUE_URL="redis://queue/1",
     )
     assert settings == Settings(
         database_url="postgresql+psycopg://pro@db/pro",
@@ -52,9 +60,52 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         public_url="https://pro.example.org",
         previous_secret_keys=(GOOD_KEY[::-1], GOOD_KEY.swapcase()),
         trusted_proxies=2,
+        vapid_key=VAPID_KEY,
+        vapid_subject="mailto:trials@hospital.my",
+        push_hosts=("push.hospital.my", "push.other.my:8443"),
+        mail=MailServer("mail.hospital.my", 465, "us@er", "pass", "tls", "trials@hospital.my"),
+        queue_url="redis://queue/1",
         instance=tmp_path / "instance",
     )
     assert not settings.plain_cookies
+
+
+def test_the_push_key_is_made_once_and_kept(tmp_path: Path) -> None:
+    first = read(tmp_path).vapid_key
+    assert read(tmp_path).vapid_key == first
+    assert (tmp_path / "instance" / "vapid-key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("VAPID_KEY", "not-a-key"),
+        ("VAPID_SUBJECT", "mailto:admin@localhost"),
+        ("VAPID_SUBJECT", "mailto: <admin@hospital.my>"),
+        ("VAPID_SUBJECT", ""),
+        ("PUSH_HOSTS", "169.254.169.254"),
+        ("PUSH_HOSTS", "localhost:8990"),
+        ("MAIL_URL", "http://mail.hospital.my"),
+        ("MAIL_URL", "smtp+plain://mail.hospital.my"),
+        ("MAIL_URL", "smtps://mail.hospital.my:port"),
+        ("QUEUE_URL", "amqp://queue"),
+    ],
+)
+def test_what_sends_is_checked_at_start(tmp_path: Path, name: str, text: str) -> None:
+    sound = {
+        "SECRET_KEY": GOOD_KEY,
+        "PUBLIC_URL": "https://pro.hospital.my",
+        "VAPID_SUBJECT": "mailto:trials@hospital.my",
+        "MAIL_FROM": "trials@hospital.my",
+    }
+    read(tmp_path, **sound)
+    with pytest.raises(SettingsError, match=f"^PRO_{name}: "):
+        read(tmp_path, **{**sound, name: text})
+
+
+def test_letters_need_a_sender(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^PRO_MAIL_FROM: "):
+        read(tmp_path, MAIL_URL="smtps://mail.hospital.my")
 
 
 def test_the_demonstration_is_for_this_machine_alone(tmp_path: Path) -> None:
@@ -165,5 +216,6 @@ def test_on_this_machine_a_key_is_made_once_and_kept_private(tmp_path: Path) -> 
 def test_cookies_are_plain_only_without_tls_on_this_machine(
     tmp_path: Path, public_url: str, plain: bool
 ) -> None:
-    settings = read(tmp_path, PUBLIC_URL=public_url, SECRET_KEY=GOOD_KEY)
+    subject = "mailto:trials@hospital.my"
+    settings = read(tmp_path, PUBLIC_URL=public_url, SECRET_KEY=GOOD_KEY, VAPID_SUBJECT=subject)
     assert settings.plain_cookies is plain

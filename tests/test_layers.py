@@ -20,10 +20,15 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "core": ({"core"}, set()),
     "models": ({"core", "models"}, {"sqlalchemy"}),
     "migrations": ({"models", "migrations"}, {"alembic", "sqlalchemy"}),
-    "delivery": ({"core", "delivery"}, {"pywebpush"}),
-    "services": ({"core", "models", "delivery", "services"}, {"argon2", "sqlalchemy"}),
+    "delivery": (
+        {"core", "delivery"}, {"certifi", "cryptography", "py_vapid", "pycurl", "pywebpush"}
+    ),
+    "services": (
+        {"core", "models", "delivery", "services"},
+        {"argon2", "babel", "cryptography", "icalendar", "sqlalchemy"},
+    ),
     "web": (
-        {"config", "core", "demo", "migrations", "models", "services", "web"},
+        {"config", "core", "demo", "migrations", "models", "services", "web", "wiring"},
         {
             "babel", "brotli", "flask", "flask_babel", "flask_compress", "flask_wtf", "jinja2",
             "markupsafe", "sqlalchemy", "werkzeug",

@@ -38,7 +38,10 @@ class Facts:
     """What the record knows of an assessment. Moments are in UTC.
 
     `started_at` is the first answer given inside the window, `submitted_at` the submission,
-    `late` whether that came after closing, `withdrawn_at` when nothing more was expected.
+    `late` whether that came after closing. `withdrawn_at` and `died_at` end what is expected;
+    `cancelled_at` is when the schedule took the assessment back. `placed_at` is when its window
+    was set, unless it was offered in an earlier one. `withheld` says that there is no wording
+    that may be shown in the person's language.
     """
 
     opens_at: datetime
@@ -47,6 +50,10 @@ class Facts:
     submitted_at: datetime | None = None
     late: bool = False
     withdrawn_at: datetime | None = None
+    died_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    placed_at: datetime | None = None
+    withheld: bool = False
 
     def last_moment(self, grace: timedelta) -> datetime:
         """Until when answers count: closing, or, once begun, the end of the grace time."""
@@ -54,22 +61,44 @@ class Facts:
 
 
 def status(facts: Facts, now: datetime, grace: timedelta) -> Status:
-    """The status at `now`. A window is open from `opens_at` and closed from `closes_at` on."""
+    """The status at `now`. A window is open from `opens_at` and closed from `closes_at` on.
+
+    `pro_app.services.status.expression` says the same in SQL.
+    """
     if facts.submitted_at is not None:
         return Status.COMPLETED_LATE if facts.late else Status.COMPLETED
-    ended = facts.last_moment(grace)
-    if facts.withdrawn_at is not None and facts.withdrawn_at < ended:
+    if not_expected_reason(facts) is not None:
         return Status.NOT_EXPECTED
     if now < facts.opens_at:
         return Status.NOT_DUE
-    if now >= ended:
+    if now >= facts.last_moment(grace):
         return Status.MISSED
     return Status.OPEN if facts.started_at is None else Status.IN_PROGRESS
 
 
+def not_expected_reason(facts: Facts) -> str | None:
+    """Why an assessment that was not submitted is not expected either; None if it is expected.
+
+    What ended before its closing moment counts; a window that was over by then stays missed.
+    """
+    if facts.cancelled_at is not None:
+        return "cancelled"
+    if facts.died_at is not None and facts.died_at < facts.closes_at:
+        return "died"
+    if facts.withdrawn_at is not None and facts.withdrawn_at < facts.closes_at:
+        return "withdrawn"
+    if facts.withheld and facts.started_at is None:
+        return "no_wording"
+    return None
+
+
 def missed_reason(facts: Facts) -> str:
-    """Why a missed assessment is missing: `partial` when some answers were given in time."""
-    return "partial" if facts.started_at is not None else "not_started"
+    """Why a missed assessment is missing: `partial` when some answers were given in time,
+    `not_offered` when its window was over before the study knew of it, else `not_started`."""
+    if facts.started_at is not None:
+        return "partial"
+    never = facts.placed_at is not None and facts.placed_at >= facts.closes_at
+    return "not_offered" if never else "not_started"
 
 
 def standing(facts: Facts, answered_at: datetime, grace: timedelta) -> Standing:

@@ -7,6 +7,7 @@ language. A definition with a fault is refused as a whole.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -35,7 +36,7 @@ __all__ = [
     "load_instruments",
 ]
 
-RECALLS = ("none", "past_4_weeks", "past_1_year")
+RECALLS = {"none": 0, "past_4_weeks": 28, "past_1_year": 365}  # days that items ask about
 ITEM_CODE = re.compile(r"[A-Z][A-Z0-9]{0,7}")
 
 
@@ -127,6 +128,11 @@ class Instrument:
                 return item
         raise KeyError(code)
 
+    @property
+    def recall_days(self) -> int:
+        """How many days most of its items ask about; 0 for those that ask about now."""
+        return Counter(RECALLS[item.section.recall] for item in self.items).most_common(1)[0][0]
+
 
 def load_instruments(root: Path) -> dict[str, Instrument]:
     """Every folder of `root` that holds an instrument.toml, by code, sorted.
@@ -217,7 +223,9 @@ def _sections(table: Table, items: tuple[str, ...]) -> dict[str, Section]:
     found: dict[str, Section] = {}
     codes = []
     for one in table.tables("sections"):
-        section = Section(one.text("code"), one.choice("recall", RECALLS), one.flag("lead", False))
+        section = Section(
+            one.text("code"), one.choice("recall", tuple(RECALLS)), one.flag("lead", False)
+        )
         codes.append(section.code)
         for item in one.texts("items"):
             if item not in items:

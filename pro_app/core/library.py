@@ -30,6 +30,15 @@ class Library:
             return None
         return found
 
+    def withheld(self, study: StudyDefinition) -> frozenset[tuple[str, str]]:
+        """The pairs of instrument and language that the study may not show."""
+        return frozenset(
+            (instrument.code, language)
+            for instrument in study.instruments
+            for language in study.languages
+            if self.offered(study, instrument.code, language) is None
+        )
+
 
 def load_library(root: Path) -> Library:
     """Everything below `root`. Raises DefinitionError for the first fault."""

@@ -4,33 +4,51 @@ from pro_app.models.assessment import MODES, Answer, Assessment, Score, Submissi
 from pro_app.models.audit import AuditEntry
 from pro_app.models.database import Base, Database, Instant, Transaction
 from pro_app.models.participant import (
+    AnchorDate,
     Attempt,
     CodeRequest,
+    Contact,
     Device,
     DeviceSession,
     JoiningCode,
     Participant,
 )
+from pro_app.models.reminder import (
+    Alarm,
+    Delivery,
+    Message,
+    PushHost,
+    Reminder,
+    Subscription,
+)
 from pro_app.models.study import Site, Study, StudyVersion
 
 __all__ = [
     "MODES",
+    "Alarm",
+    "AnchorDate",
     "Answer",
     "Assessment",
     "Attempt",
     "AuditEntry",
     "Base",
     "CodeRequest",
+    "Contact",
     "Database",
+    "Delivery",
     "Device",
     "DeviceSession",
     "Instant",
     "JoiningCode",
+    "Message",
     "Participant",
+    "PushHost",
+    "Reminder",
     "Score",
     "Site",
     "Study",
     "StudyVersion",
     "Submission",
+    "Subscription",
     "Transaction",
 ]

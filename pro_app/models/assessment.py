@@ -18,7 +18,8 @@ from pro_app.models.participant import Participant
 MODES = ("own_phone", "site_tablet", "paper", "interview")
 
 
-def _one_of(column: str, values: tuple[str, ...]) -> str:
+def one_of(column: str, values: tuple[str, ...]) -> str:
+    """The check that a column holds one of these values."""
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
@@ -31,6 +32,13 @@ class Assessment(Base):
         sa.CheckConstraint("opens_at < closes_at", name="window"),
         sa.CheckConstraint("due_at BETWEEN opens_at AND closes_at", name="due"),
         sa.CheckConstraint("occurrence >= 1", name="occurrence"),
+        # read by services.reminders: what opens soon and has no reminders planned yet
+        sa.Index(
+            "ix_assessment_unplanned",
+            "opens_at",
+            sqlite_where=sa.text("planned_at IS NULL AND cancelled_at IS NULL"),
+            postgresql_where=sa.text("planned_at IS NULL AND cancelled_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -44,6 +52,11 @@ class Assessment(Base):
     due_at: Mapped[datetime]
     closes_at: Mapped[datetime]
     created_at: Mapped[datetime]
+    # opened by the schedule, which may move it until somebody begins; else by hand
+    scheduled: Mapped[bool] = mapped_column(server_default=sa.false())
+    placed_at: Mapped[datetime | None]  # see core.assessment.Facts
+    cancelled_at: Mapped[datetime | None]
+    planned_at: Mapped[datetime | None]  # when its reminders were planned; None: to be done (again)
 
     participant: Mapped[Participant] = relationship()
     submission: Mapped[Submission | None] = relationship(back_populates="assessment")
@@ -60,14 +73,14 @@ class Answer(Base):
     __tablename__ = "answer"
     __table_args__ = (
         sa.CheckConstraint(
-            _one_of("state", ("answered", "skipped", "not_applicable", "cleared")), name="state"
+            one_of("state", ("answered", "skipped", "not_applicable", "cleared")), name="state"
         ),
         sa.CheckConstraint("(state = 'answered') = (code IS NOT NULL)", name="code"),
         sa.CheckConstraint(
-            _one_of("standing", ("in_time", "late", "after_closing", "after_submission")),
+            one_of("standing", ("in_time", "late", "after_closing", "after_submission")),
             name="standing",
         ),
-        sa.CheckConstraint(_one_of("mode", MODES), name="mode"),
+        sa.CheckConstraint(one_of("mode", MODES), name="mode"),
         # read by services.answers: the operations of one assessment, newest last
         sa.Index(None, "assessment_id", "item"),
     )

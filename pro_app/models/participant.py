@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -32,9 +32,40 @@ class Participant(Base):
     notice_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
+    died_at: Mapped[datetime | None]
+    paused_at: Mapped[datetime | None]  # no reminders from then on; the windows stay
+    reminder_minute: Mapped[int | None]  # chosen hour, minutes after local midnight
+    # the study version that the assessments follow; read by services.schedule: who lags behind
+    scheduled_version: Mapped[int | None] = mapped_column(index=True)
+    calendar_id: Mapped[str | None] = mapped_column(sa.String(22), index=True, unique=True)
 
     study: Mapped[Study] = relationship()
     site: Mapped[Site] = relationship()
+
+
+class AnchorDate(Base):
+    """The day of one of a participant's anchors, as known now; the trail has what it was before."""
+
+    __tablename__ = "anchor_date"
+    __table_args__ = (sa.UniqueConstraint("participant_id", "anchor"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(sa.ForeignKey("participant.id"))
+    anchor: Mapped[str] = mapped_column(sa.String(40))
+    day: Mapped[date]
+
+
+class Contact(Base):
+    """How to reach a participant by e-mail: apart from study data, unreadable without the key,
+    and removable."""
+
+    __tablename__ = "contact"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(sa.ForeignKey("participant.id"), unique=True)
+    email: Mapped[bytes]  # encrypted
+    bounced_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
 
 
 class JoiningCode(Base):
@@ -66,6 +97,9 @@ class Device(Base):
     created_at: Mapped[datetime]
     used_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    # what the browser said of itself: granted, denied, default, unsupported or install
+    permission: Mapped[str | None] = mapped_column(sa.String(20))
+    installed: Mapped[bool | None]
 
 
 class DeviceSession(Base):

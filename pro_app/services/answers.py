@@ -361,7 +361,7 @@ _all_names = tuple(_all.selected_columns.keys())
 def current(session: Transaction, assessment_id: int) -> tuple[dict[str, Current], int]:
     """The current answer of each item that has one, and the id of the newest row (0: none)."""
     found = session.execute(_all, {"assessment_id": assessment_id})
-    rows = [dict(zip(_all_names, row, strict=True)) for row in found]
+    rows: list[Row] = [dict(zip(_all_names, row, strict=True)) for row in found]
     answers = {
         item: Current(
             row["state"], row["code"], row["language"], row["wording"], row["answered_at"]

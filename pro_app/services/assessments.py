@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,8 +11,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pro_app.core.assessment import Facts, Standing, Status, missed_reason, status
-from pro_app.core.library import Library
+from pro_app.core.assessment import (
+    Facts,
+    Standing,
+    Status,
+    missed_reason,
+    not_expected_reason,
+    status,
+)
+from pro_app.core.schedule import Window
 from pro_app.core.study import StudyDefinition
 from pro_app.models import Answer, Assessment, Participant, Submission, Transaction
 from pro_app.services import audit
@@ -20,15 +28,6 @@ from pro_app.services.studies import CurrentStudy
 
 class AssessmentError(Exception):
     """An assessment that cannot be opened as asked; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """From when, by when and until when an assessment is open. Moments with a zone."""
-
-    opens_at: datetime
-    due_at: datetime
-    closes_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +79,8 @@ def open_timepoint(
         raise AssessmentError("the window must open, be due and close in this order")
     if participant.withdrawn_at is not None:
         raise AssessmentError(f"{participant.number} has withdrawn")
+    if participant.died_at is not None:
+        raise AssessmentError(f"{participant.number} has died")
     taken = sa.select(Assessment.id).where(
         Assessment.participant_id == participant_id,
         Assessment.timepoint == timepoint_code,
@@ -99,6 +100,7 @@ def open_timepoint(
             due_at=window.due_at,
             closes_at=window.closes_at,
             created_at=now,
+            placed_at=now,
         )
         for place, instrument in enumerate(timepoint.instruments, start=1)
     ]
@@ -148,6 +150,12 @@ _known = (
         Submission.submitted_at,
         sa.func.coalesce(Submission.late, sa.false()).label("late"),
         Participant.withdrawn_at,
+        Participant.died_at,
+        Assessment.cancelled_at,
+        sa.func.coalesce(
+            Assessment.placed_at, Assessment.created_at, type_=Assessment.created_at.type
+        ).label("placed_at"),
+        Participant.language,
     )
     .join(Participant, Participant.id == Assessment.participant_id)
     .outerjoin(Submission, Submission.assessment_id == Assessment.id)
@@ -159,9 +167,12 @@ _known_own = _known.where(
 _known_all = _known.order_by(Assessment.opens_at, Assessment.place, Assessment.id)
 
 
-def _from_row(row: Any) -> Known:
-    opens_at, closes_at, started_at, submitted_at, late, withdrawn_at = row[9:]
-    facts = Facts(opens_at, closes_at, started_at, submitted_at, bool(late), withdrawn_at)
+def _from_row(row: Any, withheld: Collection[tuple[str, str]] = ()) -> Known:
+    opens_at, closes_at, started_at, submitted_at, late, withdrawn, died, cancelled = row[9:17]
+    placed_at, language = row[17:]
+    held = bool(withheld) and (row.instrument, language) in withheld
+    begun = (opens_at, closes_at, started_at, submitted_at, bool(late))
+    facts = Facts(*begun, withdrawn, died, cancelled, placed_at, held)
     return Known(*(*row[:9], facts))
 
 
@@ -179,10 +190,16 @@ def find_own(session: Transaction, public_id: str, participant_id: int) -> Known
     return None if row is None else _from_row(row)
 
 
-def of_participant(session: Session, participant_id: int) -> list[Known]:
-    """All of a participant's assessments, by opening time and place."""
+def of_participant(
+    session: Session, participant_id: int, withheld: Collection[tuple[str, str]] = ()
+) -> list[Known]:
+    """All of a participant's assessments, by opening time and place.
+
+    `withheld` (see `Library.withheld`) makes those not expected that cannot be shown in the
+    participant's language; the participant's own pages leave it out and say so themselves.
+    """
     rows = session.execute(_known_all.where(Assessment.participant_id == participant_id))
-    return [_from_row(row) for row in rows]
+    return [_from_row(row, withheld) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,14 +236,8 @@ _last_received = (
 )
 
 
-def remark_on(
-    known: Known, library: Library, study: StudyDefinition, language: str, state: Status
-) -> str | None:
-    """Why an assessment is missed, or cannot be answered in a language; None if all is well."""
+def remark_on(known: Known, state: Status) -> str | None:
+    """Why an assessment is missed or not expected; None for every other one."""
     if state is Status.MISSED:
         return missed_reason(known.facts)
-    active = {Status.NOT_DUE, Status.OPEN, Status.IN_PROGRESS}
-    if state in active and library.offered(study, known.instrument, language) is None:
-        wanted = "licensed wording" if study.status == "live" else "wording"
-        return f"no {wanted} in {language}"
-    return None
+    return not_expected_reason(known.facts) if state is Status.NOT_EXPECTED else None

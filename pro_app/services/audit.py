@@ -86,6 +86,38 @@ def record(session: Transaction, stream: str, at: datetime, entries: Sequence[En
     (`FOR UPDATE`) on PostgreSQL. A writer without it fails on the unique (stream, seq).
     """
     head = session.execute(_head, {"stream": stream}).first()
+    rows = _chained(stream, at, entries, head)
+    session.execute(_insert, rows)
+    return str(rows[-1]["hash"])
+
+
+def record_many(session: Transaction, at: datetime, told: Mapping[str, Sequence[Entry]]) -> None:
+    """`record` for many streams at once; their locks are all held by the caller."""
+    streams = [stream for stream, entries in told.items() if entries]
+    newest = (
+        sa.select(AuditEntry.stream, sa.func.max(AuditEntry.seq).label("seq"))
+        .where(AuditEntry.stream.in_(streams))
+        .group_by(AuditEntry.stream)
+        .subquery()
+    )
+    heads = {
+        stream: (seq, head)
+        for stream, seq, head in session.execute(
+            sa.select(AuditEntry.stream, AuditEntry.seq, AuditEntry.hash).join(
+                newest,
+                sa.and_(AuditEntry.stream == newest.c.stream, AuditEntry.seq == newest.c.seq),
+            )
+        )
+    }
+    rows = [row for one in streams for row in _chained(one, at, told[one], heads.get(one))]
+    if rows:
+        session.execute(_insert, rows)
+
+
+def _chained(
+    stream: str, at: datetime, entries: Sequence[Entry], head: Any
+) -> list[dict[str, Any]]:
+    """The rows of entries that follow a stream's head: its number and hash, or None."""
     seq, previous = head if head is not None else (0, GENESIS)
     rows = []
     for entry in entries:
@@ -105,8 +137,7 @@ def record(session: Transaction, stream: str, at: datetime, entries: Sequence[En
         }
         previous = row["hash"] = entry_hash(row)
         rows.append(row)
-    session.execute(_insert, rows)
-    return str(previous)
+    return rows
 
 
 def entry_hash(row: Row) -> str:

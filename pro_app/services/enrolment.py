@@ -9,26 +9,29 @@ without the device can lock a participant out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from pro_app.core.schedule import ENROLMENT
 from pro_app.core.study import NATIONAL_IDENTITY
 from pro_app.models import (
+    AnchorDate,
     Attempt,
     CodeRequest,
     Device,
     DeviceSession,
     JoiningCode,
     Participant,
+    Reminder,
     Site,
     StudyVersion,
     Transaction,
 )
-from pro_app.services import audit, secrets
+from pro_app.services import audit, reach, reminders, schedule, secrets
 from pro_app.services.studies import CurrentStudy
 
 CODE_LIFE = timedelta(hours=72)  # a printed card is used within days, or made anew
@@ -54,8 +57,12 @@ def add_participant(
     number: str,
     language: str,
     now: datetime,
+    enrolled_on: date | None = None,
 ) -> Participant:
-    """Enrol a participant. Raises EnrolmentError naming what is wrong."""
+    """Enrol a participant, on an earlier day if entered afterwards, and place the assessments.
+
+    Raises EnrolmentError naming what is wrong.
+    """
     definition = study.definition
     if NATIONAL_IDENTITY.search(number):
         raise EnrolmentError("the study number has the shape of a national identity number")
@@ -68,6 +75,10 @@ def add_participant(
     site = session.scalar(sa.select(Site).where(Site.study_id == study.id, Site.code == site_code))
     if site is None:
         raise EnrolmentError(f"the study has no site {site_code!r}")
+    today = now.astimezone(definition.zone).date()
+    day = enrolled_on or today
+    if day > today:
+        raise EnrolmentError("the day of enrolment lies in the future")
     taken = sa.select(Participant.id).where(
         Participant.study_id == study.id, Participant.number == number
     )
@@ -78,10 +89,12 @@ def add_participant(
     )
     session.add(participant)
     session.flush()
-    entry = audit.Entry(
-        "site", "enrol", "participant", detail={"number": number, "language": language}
-    )
+    session.add(AnchorDate(participant_id=participant.id, anchor=ENROLMENT, day=day))
+    session.flush()
+    detail = {"number": number, "language": language, ENROLMENT: day.isoformat()}
+    entry = audit.Entry("site", "enrol", "participant", detail=detail)
     audit.record(session, audit.participant_stream(participant.id), now, [entry])
+    schedule.enter(session, study, participant.id, now)
     return participant
 
 
@@ -90,6 +103,8 @@ def issue_code(
 ) -> str:
     """A new joining code; every older one is dead, and with `phone_lost` every phone too."""
     participant = audit.lock_participant(session, participant_id)
+    if participant.died_at is not None:
+        raise EnrolmentError(f"{participant.number} has died")
     if participant.withdrawn_at is not None:
         raise EnrolmentError(f"{participant.number} has withdrawn; readmit first")
     _replace_codes(session, participant_id, now)
@@ -152,7 +167,28 @@ def withdraw(session: Session, participant_id: int, now: datetime) -> None:
         .values(revoked_at=now)
     )
     session.flush()
+    reminders.cancel(session, Reminder.participant_id == participant_id, "withdrawn")
+    reach.forget(session, participant_id)
     entry = audit.Entry("site", "withdraw", "participant")
+    audit.record(session, audit.participant_stream(participant_id), now, [entry])
+
+
+def record_death(session: Session, participant_id: int, now: datetime) -> None:
+    """A participant has died: nothing is sent or expected any more, phones and codes are dead."""
+    participant = audit.lock_participant(session, participant_id)
+    if participant.died_at is not None:
+        return
+    participant.died_at = now
+    _replace_codes(session, participant_id, now)
+    session.execute(
+        sa.update(Device)
+        .where(Device.participant_id == participant_id, Device.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+    session.flush()
+    reminders.cancel(session, Reminder.participant_id == participant_id, "died")
+    reach.forget(session, participant_id)
+    entry = audit.Entry("site", "record_death", "participant")
     audit.record(session, audit.participant_stream(participant_id), now, [entry])
 
 
@@ -162,6 +198,7 @@ def readmit(session: Session, participant_id: int, now: datetime) -> None:
     if participant.withdrawn_at is None:
         raise EnrolmentError(f"{participant.number} has not withdrawn")
     participant.withdrawn_at = None
+    participant.scheduled_version = None  # the planner follows the study again
     session.flush()
     entry = audit.Entry("site", "readmit", "participant")
     audit.record(session, audit.participant_stream(participant_id), now, [entry])

@@ -45,6 +45,9 @@ def lines(session: Session, study: CurrentStudy, library: Library, now: datetime
 
 
 def _access_remarks(session: Session, participant: Participant, now: datetime) -> Iterator[str]:
+    if participant.died_at is not None:
+        yield "died"
+        return
     if participant.withdrawn_at is not None:
         yield "withdrawn"
         return
@@ -77,10 +80,9 @@ def _assessment_remarks(
     participant: Participant,
     now: datetime,
 ) -> Iterator[str]:
-    for known in assessments.of_participant(session, participant.id):
+    withheld = library.withheld(study.definition)
+    for known in assessments.of_participant(session, participant.id, withheld):
         state = known.status(now, study.definition.grace)
         remark = f"{known.timepoint} {known.instrument}: {state.value.replace('_', ' ')}"
-        reason = assessments.remark_on(
-            known, library, study.definition, participant.language, state
-        )
+        reason = assessments.remark_on(known, state)
         yield f"{remark} ({reason})" if reason else remark

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.core.library import Library
-from pro_app.core.study import StudyDefinition, StudyInstrument, parse_study
-from pro_app.models import Site, Study, StudyVersion
+from pro_app.core.study import StudyDefinition, StudyInstrument
+from pro_app.core.study_file import parse_study
+from pro_app.models import Site, Study, StudyVersion, Transaction
 from pro_app.services import audit
 
 
@@ -24,12 +25,14 @@ class CurrentStudy:
 
     `instruments` are those that any of its versions names, with every scoring that any of them
     names, in the order in which they came: what was asked once is scored and exported for ever.
+    `since` tells of timepoints that came with an amendment when that was loaded.
     """
 
     id: int
     version: int
     definition: StudyDefinition
     instruments: tuple[StudyInstrument, ...]
+    since: Mapping[str, datetime] = field(default_factory=dict)
 
     def scorings(self, instrument: str) -> tuple[str, ...]:
         """The scorings of an instrument of any version; KeyError if none names it."""
@@ -95,20 +98,22 @@ _newest = (
     .limit(1)
 )
 # by the newest version's fingerprint, which covers the versions before it
-_parsed: dict[str, tuple[StudyDefinition, tuple[StudyInstrument, ...]]] = {}
+_parsed: dict[str, tuple[StudyDefinition, tuple[StudyInstrument, ...], Mapping[str, datetime]]] = {}
 
 
-def current(session: Session, library: Library, study_id: int) -> CurrentStudy:
+def current(session: Transaction, library: Library, study_id: int) -> CurrentStudy:
     """The definition in force."""
     number, fingerprint = session.execute(_newest, {"study_id": study_id}).one()
     if fingerprint not in _parsed:
-        contents = session.scalars(
-            sa.select(StudyVersion.definition)
+        versions = session.execute(
+            sa.select(StudyVersion.definition, StudyVersion.loaded_at)
             .where(StudyVersion.study_id == study_id)
             .order_by(StudyVersion.number)
         ).all()
+        contents = [content for content, _ in versions]
         definition = parse_study(contents[-1], library.instruments)
-        _parsed[fingerprint] = (definition, _instruments(contents))
+        since = _since(definition, [(content, loaded_at) for content, loaded_at in versions])
+        _parsed[fingerprint] = (definition, _instruments(contents), since)
     return CurrentStudy(study_id, number, *_parsed[fingerprint])
 
 
@@ -118,6 +123,20 @@ def _instruments(contents: Sequence[Mapping[str, Any]]) -> tuple[StudyInstrument
         for entry in content["instruments"]:
             found.setdefault(entry["code"], {}).update(dict.fromkeys(entry["scorings"]))
     return tuple(StudyInstrument(code, tuple(scorings)) for code, scorings in found.items())
+
+
+def _since(
+    definition: StudyDefinition, versions: Sequence[tuple[Mapping[str, Any], datetime]]
+) -> dict[str, datetime]:
+    """When each timepoint came that the first version did not have, but for retroactive ones."""
+    found: dict[str, datetime] = {}
+    known = {entry["code"] for entry in versions[0][0]["timepoints"]}
+    for content, loaded_at in versions[1:]:
+        for entry in content["timepoints"]:
+            if entry["code"] not in known:
+                found.setdefault(entry["code"], loaded_at)
+    retroactive = {one.code for one in definition.timepoints if one.retroactive}
+    return {code: moment for code, moment in found.items() if code not in retroactive}
 
 
 def parsed(study_id: int, version: int, fingerprint: str) -> CurrentStudy | None:

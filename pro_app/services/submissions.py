@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from pro_app.core.instruments import Instrument
 from pro_app.core.scoring import Score as ScaleScore
 from pro_app.core.scoring import score
-from pro_app.models import Score, Submission
-from pro_app.services import answers, audit
+from pro_app.models import Reminder, Score, Submission
+from pro_app.services import answers, audit, reminders
 from pro_app.services.assessments import Known
 from pro_app.services.studies import CurrentStudy
 
@@ -75,7 +75,8 @@ def submit(
         return earlier
     facts = assessment.facts
     open_now = facts.opens_at <= now < facts.last_moment(study.definition.grace)
-    if not open_now or facts.withdrawn_at is not None:
+    ended = facts.withdrawn_at or facts.died_at or facts.cancelled_at
+    if not open_now or ended is not None:
         raise Closed
     current, _ = answers.current(session, assessment.id)
     missing = tuple(item.code for item in instrument.items if item.code not in current)
@@ -98,6 +99,7 @@ def submit(
     submission = Submission(**row, receipt=receipt)
     session.add(submission)
     session.flush()
+    reminders.cancel(session, Reminder.assessment_id == assessment.id, "completed")
     entries = [_submitted(assessment, receipt, device_id)]
     for scoring in study.scorings(instrument.code):
         scores = score_answers(instrument, scoring, current)

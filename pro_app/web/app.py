@@ -19,6 +19,7 @@ from pro_app.migrations import is_current
 from pro_app.models import Database
 from pro_app.web import access, errors, files, join, layout, locale, participant, questionnaire
 from pro_app.web.house import Clock, House, furnish, house, system_clock
+from pro_app.wiring import post_office
 
 PAGE_HEADERS = {
     "Content-Security-Policy": (
@@ -49,8 +50,9 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     if not is_current(database):
         raise NotReady("the database is not up to date: run `pro-app db upgrade`")
     library = load_library(ROOT / "questionnaires")
-    furnish(app, House(settings, database, library, clock or system_clock))
     locale.compile_catalogues()
+    office = post_office(settings, database, library, clock or system_clock)
+    furnish(app, House(settings, database, library, office.clock, office))
     Babel(
         app,
         locale_selector=lambda: locale.parsed(locale.chosen_language(layout.languages())),

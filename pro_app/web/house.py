@@ -12,6 +12,7 @@ from flask import Flask, current_app
 from pro_app.config import Settings
 from pro_app.core.library import Library
 from pro_app.models import Database
+from pro_app.services.post_office import PostOffice
 
 Clock = Callable[[], datetime]
 
@@ -24,6 +25,7 @@ class House:
     database: Database
     library: Library
     clock: Clock
+    post_office: PostOffice
 
 
 def system_clock() -> datetime:

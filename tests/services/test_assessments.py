@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from pro_app.core.assessment import Status
 from pro_app.core.library import Library
+from pro_app.core.schedule import Window
 from pro_app.models import Assessment, AuditEntry
 from pro_app.services import assessments, enrolment
-from pro_app.services.assessments import AssessmentError, Today, Window
+from pro_app.services.assessments import AssessmentError, Today
 from tests.conftest import MORNING, Enrolled, Site
 
 HOUR = timedelta(hours=1)
@@ -132,22 +133,24 @@ def test_somebody_elses_is_as_unknown_as_none(site: Site) -> None:
             assert found.id == assessment.id
 
 
-def test_a_questionnaire_without_its_wording_says_so(site: Site) -> None:
-    assessment = site.open(site.enrol())[0]
-    known, definition = site.known(assessment), site.study.definition
+def test_a_questionnaire_without_its_wording_is_not_expected(site: Site) -> None:
+    person = site.enrol(language="ta")
+    lupusqol, _ = site.open(person)
     lacking = Library(
         site.library.instruments,
         {key: one for key, one in site.library.wordings.items() if key != ("lupusqol", "ta")},
     )
 
-    def remark(language: str, state: Status, library: Library = lacking) -> str | None:
-        return assessments.remark_on(known, library, definition, language, state)
+    def told() -> list[tuple[Status, str | None]]:
+        withheld = lacking.withheld(site.study.definition)
+        with site.database.reading() as session:
+            found = assessments.of_participant(session, person.id, withheld)
+        states = [one.status(site.clock(), site.study.definition.grace) for one in found]
+        remarks = map(assessments.remark_on, found, states)
+        return list(zip(states, remarks, strict=True))
 
-    assert remark("ta", Status.OPEN) == "no wording in ta"
-    assert remark("ta", Status.NOT_DUE) == "no wording in ta"
-    assert remark("ms", Status.OPEN) is None
-    assert remark("ta", Status.COMPLETED) is None
-    assert remark("ms", Status.MISSED) == "not_started"
-    live = replace(definition, status="live")
-    licensed = assessments.remark_on(known, site.library, live, "ms", Status.OPEN)
-    assert licensed == "no licensed wording in ms"
+    assert told() == [(Status.NOT_EXPECTED, "no_wording"), (Status.OPEN, None)]
+    site.answer(lupusqol, {"LQ01": 3}, "en")  # begun in a language that has it
+    assert told() == [(Status.IN_PROGRESS, None), (Status.OPEN, None)]
+    site.clock.forward(days=9)
+    assert told() == [(Status.MISSED, "partial"), (Status.MISSED, "not_started")]

@@ -15,7 +15,7 @@ from pro_app.migrations import configuration, downgrade, is_current, upgrade
 from pro_app.models import Base, Database
 from tests.conftest import BOTH, Site, make_database
 
-APPEND_ONLY = ("answer", "audit_entry", "score", "study_version", "submission")
+APPEND_ONLY = ("answer", "audit_entry", "delivery", "score", "study_version", "submission")
 
 
 @pytest.fixture(params=BOTH)
@@ -72,6 +72,9 @@ def test_foreign_keys_have_an_index_or_a_reason() -> None:
         ("score", "submission_id"),  # first of a unique constraint
         ("site", "study_id"),
         ("study_version", "study_id"),
+        ("anchor_date", "participant_id"),  # first of a unique constraint
+        ("message", "participant_id"),  # first of a unique constraint
+        ("reminder", "assessment_id"),  # first of a unique constraint
     }
     for table in Base.metadata.tables.values():
         for column in table.columns:
@@ -85,6 +88,21 @@ def full(site: Site) -> Site:
     assessment = site.open(site.enrol())[0]
     site.answer_all(assessment)
     site.submit(assessment)
+    rows = [
+        (
+            "message",
+            {
+                "public_id": "m",
+                "participant_id": assessment.participant_id,
+                "channel": "push",
+                "created_at": site.clock(),
+            },
+        ),
+        ("delivery", {"message_id": 1, "at": site.clock(), "outcome": "accepted"}),
+    ]
+    with site.database.writing() as session:
+        for table, row in rows:
+            session.execute(sa.insert(Base.metadata.tables[table]).values(**row))
     return site
 
 

@@ -37,12 +37,29 @@ def lived(site: Site) -> Site:
     assessment = site.open(person)[0]
     site.answer_all(assessment)
     site.submit(assessment, device)
+    site.enrol("01-002")
     tables: list[tuple[str, Row]] = [
         ("device_session", {"device_id": device, "created_at": MORNING, "seen_at": MORNING}),
         ("attempt", {"kind": "code", "source": "x", "at": MORNING}),
         ("code_request", {"participant_id": person.id, "requested_at": MORNING}),
     ]
     tables[0][1]["token_hash"] = "t"
+    tables += [
+        ("contact", {"participant_id": person.id, "email": b"x", "created_at": MORNING}),
+        ("message", {"public_id": "m", "participant_id": person.id, "channel": "push",
+                     "created_at": MORNING}),
+        ("delivery", {"message_id": 1, "at": MORNING, "outcome": "accepted"}),
+        ("reminder", {"assessment_id": assessment.id, "participant_id": person.id,
+                      "step": "first", "channel": "push", "state": "planned", "attempts": 0,
+                      "planned_for": MORNING, "due_at": MORNING, "expires_at": MORNING,
+                      "message_id": 1, "created_at": MORNING}),
+        ("subscription", {"participant_id": person.id, "device_id": device, "endpoint_hash": "h",
+                          "host": "push", "secret": b"x", "vapid_key": "k", "state": "active",
+                          "created_at": MORNING, "seen_at": MORNING}),
+        ("push_host", {"host": "push", "failures": 0}),
+        ("alarm", {"code": "x", "detail": "x", "count": 1, "first_at": MORNING,
+                   "last_at": MORNING}),
+    ]  # fmt: skip
     for table, row in tables:
         insert(site.database, table, [row])
     return site
@@ -61,6 +78,12 @@ FRESH = {  # what makes a copy of a row differ where it must
     "joining_code": {"code_hash": "another"},
     "device_session": {"token_hash": "another"},
     "study": {"code": "another"},
+    "anchor_date": {"anchor": "another"},
+    "contact": {"participant_id": 2},
+    "reminder": {"step": "another"},
+    "message": {"public_id": "another"},
+    "subscription": {"endpoint_hash": "another"},
+    "push_host": {"host": "another"},
 }
 
 
@@ -78,6 +101,11 @@ TWICE: list[tuple[str, Row]] = [
     ("joining_code", {"code_hash": None}),
     ("device", {"token_hash": None}),
     ("device_session", {"token_hash": None}),
+    ("anchor_date", {"anchor": None}),
+    ("reminder", {"step": None}),
+    ("message", {"public_id": None}),
+    ("subscription", {"endpoint_hash": None}),
+    ("push_host", {"host": None}),
 ]
 IMPOSSIBLE: list[tuple[str, Row, str]] = [
     ("assessment", {"closes_at": MORNING - HOUR}, "ck_assessment_"),
@@ -104,6 +132,10 @@ IMPOSSIBLE: list[tuple[str, Row, str]] = [
     ("participant", {"notice_version": None}, "ck_participant_notice"),
     ("participant", {"notice_at": None}, "ck_participant_notice"),
     ("device", {"pin_failures": -1}, "ck_device_pin_failures"),
+    ("reminder", {"state": "lost"}, "ck_reminder_state"),
+    ("reminder", {"channel": "pigeon"}, "ck_reminder_channel"),
+    ("message", {"channel": "coordinator"}, "ck_message_channel"),
+    ("subscription", {"state": "maybe"}, "ck_subscription_state"),
 ]
 
 

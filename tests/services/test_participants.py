@@ -82,5 +82,5 @@ def test_a_questionnaire_that_cannot_be_shown_says_why(site: Site) -> None:
     )
     assert remarks(site, person, lacking) == (
         "baseline lupusqol: open",
-        "baseline sf36v1: open (no wording in ta)",
+        "baseline sf36v1: not expected (no_wording)",
     )

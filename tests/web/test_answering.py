@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from flask import Flask
 
 from pro_app.core.library import Library
 from pro_app.models import Answer
-from pro_app.web.house import House, furnish, house
+from pro_app.web.house import furnish, house
 from tests.conftest import Enrolled, Site
 from tests.pages import Browser
 
@@ -99,7 +100,7 @@ def test_an_answer_to_a_wording_that_is_no_longer_offered_is_kept(
     with app.app_context():
         before = house()
     nothing = Nothing(before.library.instruments, before.library.wordings)
-    furnish(app, House(before.settings, before.database, nothing, before.clock))
+    furnish(app, replace(before, library=nothing))
     body = {"language": "en", "seen": 0, "operations": [operation("LQ01", 3)]}
     assert browser.send(f"{path}/answers", body).status_code == 200
     browser.post(f"{path}/items/2", status=404, choice="1", shown_in="en")

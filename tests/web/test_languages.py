@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from html.parser import HTMLParser
@@ -286,7 +287,7 @@ def not_offered(app: Flask, site: Site, person: Enrolled, language: str) -> None
         key: one for key, one in site.library.wordings.items() if key != ("lupusqol", language)
     }
     lacking = Library(site.library.instruments, wordings)
-    app.extensions["pro_app"] = House(house.settings, house.database, lacking, house.clock)
+    app.extensions["pro_app"] = replace(house, library=lacking)
     reader = Reader(app, language)
     reader.get("/join/")
     reader.post("/join/", code=person.code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -211,7 +212,7 @@ def lack(app: Flask, site: Site, *missing: tuple[str, str]) -> None:
     house: House = app.extensions["pro_app"]
     wordings = {key: one for key, one in site.library.wordings.items() if key not in missing}
     lacking = Library(site.library.instruments, wordings)
-    app.extensions["pro_app"] = House(house.settings, house.database, lacking, house.clock)
+    app.extensions["pro_app"] = replace(house, library=lacking)
 
 
 def test_a_live_study_shows_no_demonstration_wording(

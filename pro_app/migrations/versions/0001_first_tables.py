@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
+from pro_app.migrations.append_only import make_append_only
 from pro_app.models.database import Instant
 
 revision = "0001"
@@ -317,7 +318,7 @@ def upgrade() -> None:
     )
 
     for table in APPEND_ONLY:
-        _refuse_changes(table)
+        make_append_only(table)
 
 
 def downgrade() -> None:
@@ -365,26 +366,3 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_attempt_kind_source_at"))
 
     op.drop_table("attempt")
-
-
-def _refuse_changes(table: str) -> None:
-    """Triggers that refuse UPDATE, DELETE and TRUNCATE."""
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute(
-            "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ "
-            "BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
-        )
-        op.execute(
-            f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON {table} "
-            "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
-        )
-        op.execute(
-            f"CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
-        )
-    else:
-        for verb in ("update", "delete"):
-            op.execute(
-                f"CREATE TRIGGER append_only_{verb}_{table} BEFORE {verb.upper()} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )

@@ -1,0 +1,454 @@
+"""How a participant can be reached: subscriptions, e-mail, and what is known of both.
+
+Endpoints and addresses are personal data: encrypted, never logged, and gone when they are turned
+off. The trail tells that something was turned on or off, never where to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pro_app.core.assessment import Status
+from pro_app.core.study import NATIONAL_IDENTITY
+from pro_app.delivery import (
+    Accepted,
+    Gone,
+    Outcome,
+    address_fault,
+)
+from pro_app.delivery import (
+    Subscription as PushSubscription,
+)
+from pro_app.models import (
+    Assessment,
+    Contact,
+    Delivery,
+    Device,
+    Message,
+    Participant,
+    Reminder,
+    Subscription,
+)
+from pro_app.services import assessments, audit
+from pro_app.services.assessments import Known
+from pro_app.services.post_office import TEST_LIFE, Address, PostOffice, subscription_text
+
+MOST_SUBSCRIPTIONS = 5  # living ones of one person
+TEST_EVERY = timedelta(seconds=30)
+PERMISSIONS = ("granted", "denied", "default", "unsupported", "install")
+
+
+class ReachError(Exception):
+    """Something that cannot be taken; `code` names the fault."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def endpoint_hash(endpoint: str) -> str:
+    """What a subscription is known by."""
+    return hashlib.sha256(endpoint.encode()).hexdigest()
+
+
+def subscribe(
+    session: Session,
+    office: PostOffice,
+    participant_id: int,
+    device_id: int,
+    subscription: PushSubscription,
+    now: datetime,
+) -> None:
+    """Take a browser's subscription, or hear of it again; the device has no other from now on.
+
+    A browser that belonged to another participant is theirs no more. Raises ReachError.
+    """
+    fault = office.subscription_fault(subscription)
+    if fault is not None:
+        raise ReachError(fault)
+    audit.lock_participant(session, participant_id)
+    known = endpoint_hash(subscription.endpoint)
+    row = session.scalar(sa.select(Subscription).where(Subscription.endpoint_hash == known))
+    again = row is not None and (row.device_id, row.state) == (device_id, "active")
+    if row is None:
+        row = Subscription(endpoint_hash=known, created_at=now)
+        session.add(row)
+    row.participant_id, row.device_id = participant_id, device_id
+    row.host = urlsplit(subscription.endpoint).netloc
+    row.secret = office.vault.lock(subscription_text(subscription))
+    row.vapid_key, row.state, row.seen_at, row.gone_at = office.key_id, "active", now, None
+    session.flush()
+    _turn_off(session, Subscription.device_id == device_id, Subscription.id != row.id)
+    _keep_newest(session, participant_id)
+    if not again:
+        _record(session, participant_id, device_id, "subscribe", now)
+
+
+def _turn_off(session: Session, *which: sa.ColumnElement[bool]) -> int:
+    """Turn subscriptions off and forget where they led."""
+    found = session.execute(
+        sa.update(Subscription)
+        .where(Subscription.state != "off", *which)
+        .values(state="off", secret=b"")
+        .execution_options(synchronize_session=False)
+    )
+    return int(found.rowcount)  # type: ignore[attr-defined]
+
+
+def _keep_newest(session: Session, participant_id: int) -> None:
+    living = session.scalars(
+        sa.select(Subscription.id)
+        .where(Subscription.participant_id == participant_id, Subscription.state == "active")
+        .order_by(Subscription.seen_at.desc(), Subscription.id.desc())
+    ).all()
+    if len(living) > MOST_SUBSCRIPTIONS:
+        _turn_off(session, Subscription.id.in_(living[MOST_SUBSCRIPTIONS:]))
+
+
+def _record(
+    session: Session, participant_id: int, device_id: int | None, action: str, now: datetime
+) -> None:
+    actor = "site" if device_id is None else f"participant/device {device_id}"
+    target = "participant" if device_id is None else f"device/{device_id}"
+    entry = audit.Entry(actor, action, target)
+    audit.record(session, audit.participant_stream(participant_id), now, [entry])
+
+
+def unsubscribe(session: Session, participant_id: int, device_id: int, now: datetime) -> None:
+    """No more pushes to this device."""
+    audit.lock_participant(session, participant_id)
+    if _turn_off(session, Subscription.device_id == device_id):
+        _record(session, participant_id, device_id, "unsubscribe", now)
+
+
+def forget(session: Session, participant_id: int) -> None:
+    """Remove every way to reach a participant: all endpoints and the e-mail address."""
+    _turn_off(session, Subscription.participant_id == participant_id)
+    session.execute(sa.delete(Contact).where(Contact.participant_id == participant_id))
+
+
+def report(
+    session: Session,
+    participant_id: int,
+    device_id: int,
+    permission: str,
+    installed: bool,
+    now: datetime,
+) -> None:
+    """Keep what a browser says of itself: whether it may show reminders, and is installed."""
+    if permission not in PERMISSIONS:
+        raise ReachError("permission")
+    audit.lock_participant(session, participant_id)
+    device = session.get_one(Device, device_id)
+    before = device.permission
+    if (before, device.installed) == (permission, installed):
+        return
+    device.permission, device.installed = permission, installed
+    session.flush()
+    if before != permission:
+        entry = audit.Entry(
+            f"participant/device {device_id}",
+            "change",
+            f"device/{device_id}",
+            "permission",
+            before,
+            permission,
+        )
+        audit.record(session, audit.participant_stream(participant_id), now, [entry])
+
+
+def set_email(
+    session: Session,
+    office: PostOffice,
+    participant_id: int,
+    device_id: int | None,
+    text: str,
+    now: datetime,
+) -> None:
+    """Take an e-mail address for reminders, or with an empty text remove it. Without a device
+    it is the site that does so. Raises ReachError."""
+    address = text.strip()
+    if address and (address_fault(address) or NATIONAL_IDENTITY.search(address)):
+        raise ReachError("email")
+    audit.lock_participant(session, participant_id)
+    row = session.scalar(sa.select(Contact).where(Contact.participant_id == participant_id))
+    if not address:
+        if row is not None:
+            session.delete(row)
+            _record(session, participant_id, device_id, "remove_email", now)
+        return
+    if row is None:
+        row = Contact(participant_id=participant_id)
+        session.add(row)
+    elif row.bounced_at is None and office.vault.unlock(row.email) == address:
+        return
+    row.email, row.bounced_at, row.created_at = office.vault.lock(address), None, now
+    session.flush()
+    _record(session, participant_id, device_id, "set_email", now)
+
+
+def email_of(session: Session, office: PostOffice, participant_id: int) -> str | None:
+    """The e-mail address; None if there is none."""
+    kept = session.scalar(sa.select(Contact.email).where(Contact.participant_id == participant_id))
+    return None if kept is None else office.vault.unlock(kept)
+
+
+def send_test(office: PostOffice, participant_id: int, device_id: int, language: str) -> str:
+    """Send a test push to this device now: `accepted`, `gone`, `retry`, `misconfigured`, `none`
+    (not subscribed) or `wait` (one was sent a moment ago)."""
+    now = office.clock()
+    public_id = secrets.token_urlsafe(12)
+    with office.database.writing() as session:
+        audit.lock_stream(session, participant_id)
+        found = session.execute(
+            sa.select(Subscription.id, Subscription.host, Subscription.secret).where(
+                Subscription.device_id == device_id,
+                Subscription.participant_id == participant_id,
+                Subscription.state == "active",
+            )
+        ).first()
+        if found is None:
+            return "none"
+        lately = sa.select(Message.id).where(
+            Message.participant_id == participant_id,
+            Message.day.is_(None),
+            Message.created_at > now - TEST_EVERY,
+        )
+        if session.scalar(lately.limit(1)) is not None:
+            return "wait"
+        message = Message(
+            public_id=public_id, participant_id=participant_id, channel="push", created_at=now
+        )
+        session.add(message)
+        session.flush()
+        message_id = message.id
+    address = Address(*found)
+    words = office.notices.test(language)
+    pushes = office.pushes(public_id, participant_id, [address], words, language, TEST_LIFE)
+    answers = office.send(pushes, ())
+    return _note_test(office, message_id, address, answers[public_id, address.subscription_id])
+
+
+def _note_test(office: PostOffice, message_id: int, address: Address, outcome: Outcome) -> str:
+    now, name = office.clock(), type(outcome).__name__.lower()
+    with office.database.writing() as session:
+        session.add(
+            Delivery(
+                message_id=message_id,
+                subscription_id=address.subscription_id,
+                at=now,
+                outcome=name,
+                status=outcome.status,
+                reason=getattr(outcome, "reason", None),
+            )
+        )
+        subscription = session.get(Subscription, address.subscription_id)
+        if isinstance(outcome, Accepted):
+            session.get_one(Message, message_id).accepted_at = now
+            if subscription is not None:
+                subscription.accepted_at = now
+        elif isinstance(outcome, Gone) and subscription is not None:
+            subscription.state, subscription.gone_at = "gone", now
+    return name
+
+
+def shown(session: Session, public_id: str, now: datetime) -> None:
+    """A phone has shown this message (its own word, once)."""
+    session.execute(
+        sa.update(Message)
+        .where(Message.public_id == public_id, Message.shown_at.is_(None))
+        .values(shown_at=now)
+    )
+
+
+def opened(session: Session, public_id: str, participant_id: int, now: datetime) -> bool:
+    """Note that a participant opened a message of their own; False if it is none."""
+    message = session.scalar(
+        sa.select(Message).where(
+            Message.public_id == public_id, Message.participant_id == participant_id
+        )
+    )
+    if message is None:
+        return False
+    if message.opened_at is None:
+        message.opened_at = now
+    return True
+
+
+def told_of(session: Session, public_id: str, participant_id: int) -> list[Known]:
+    """The assessments that a message told of, in their order."""
+    ids = set(
+        session.scalars(
+            sa.select(Reminder.assessment_id)
+            .join(Message, Message.id == Reminder.message_id)
+            .where(Message.public_id == public_id, Message.participant_id == participant_id)
+        )
+    )
+    return [one for one in assessments.of_participant(session, participant_id) if one.id in ids]
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """What is known of one device, for its own page. `subscribed` is the hash of its living
+    subscription; `key_id` the key that was made with."""
+
+    subscribed: str | None
+    key_id: str | None
+    permission: str | None
+    installed: bool | None
+    lost: bool
+    accepted_at: datetime | None
+    opened_at: datetime | None
+
+
+def phone(session: Session, participant_id: int, device_id: int) -> Phone:
+    """What is known of this device."""
+    device = session.get_one(Device, device_id)
+    row = session.scalar(
+        sa.select(Subscription)
+        .where(
+            Subscription.device_id == device_id,
+            Subscription.participant_id == participant_id,
+            Subscription.state != "off",
+        )
+        .order_by(Subscription.seen_at.desc())
+        .limit(1)
+    )
+    opened_at = session.scalar(
+        sa.select(sa.func.max(Message.opened_at)).where(Message.participant_id == participant_id)
+    )
+    living = row is not None and row.state == "active"
+    return Phone(
+        row.endpoint_hash if row is not None and living else None,
+        row.vapid_key if row is not None and living else None,
+        device.permission,
+        device.installed,
+        row is not None and row.state == "gone",
+        None if row is None else row.accepted_at,
+        opened_at,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reachability:
+    """What is known of how a participant can be reached; never more than that.
+
+    `push` is `on`, `lost` (the push service knows the phone no more), `denied`, `unsupported`,
+    `not_installed`, `off` or `no_phone`; `email` is `on`, `bounced` or `none`. The moments are
+    the last ones: accepted by a service is not delivered, shown is the phone's own word, opened
+    is certain.
+    """
+
+    push: str
+    email: str
+    paused: bool
+    accepted_at: datetime | None
+    shown_at: datetime | None
+    opened_at: datetime | None
+
+    @property
+    def reachable(self) -> bool:
+        """Whether any message can go at all."""
+        return not self.paused and "on" in {self.push, self.email}
+
+
+def reachability(session: Session, participant_id: int) -> Reachability:
+    """What is known of how to reach a participant."""
+    participant = session.get_one(Participant, participant_id)
+    bounced = session.execute(
+        sa.select(Contact.bounced_at).where(Contact.participant_id == participant_id)
+    ).first()
+    email = "none" if bounced is None else "on" if bounced[0] is None else "bounced"
+    last = session.execute(
+        sa.select(
+            sa.func.max(Message.accepted_at),
+            sa.func.max(Message.shown_at),
+            sa.func.max(Message.opened_at),
+        ).where(Message.participant_id == participant_id)
+    ).one()
+    paused = participant.paused_at is not None
+    return Reachability(_push_state(session, participant_id), email, paused, *last)
+
+
+def _push_state(session: Session, participant_id: int) -> str:
+    devices = session.execute(
+        sa.select(Device.id, Device.permission)
+        .where(Device.participant_id == participant_id, Device.revoked_at.is_(None))
+        .order_by(Device.used_at.desc(), Device.id.desc())
+    ).all()
+    if not devices:
+        return "no_phone"
+    states = set(
+        session.scalars(
+            sa.select(Subscription.state).where(
+                Subscription.device_id.in_([one.id for one in devices])
+            )
+        )
+    )
+    if "active" in states:
+        return "on"
+    if "gone" in states:
+        return "lost"
+    said = {"denied": "denied", "unsupported": "unsupported", "install": "not_installed"}
+    return next((said[one.permission] for one in devices if one.permission in said), "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A line of the site's list of people to call: whose questionnaire, since when, and why."""
+
+    number: str
+    timepoint: str
+    occurrence: int
+    instrument: str
+    since: datetime | None
+    closes_at: datetime
+    status: Status
+    reachability: Reachability
+
+
+def calls(session: Session, study_id: int, now: datetime, grace: timedelta) -> list[Call]:
+    """Whom the site should call: the last step of the ladder, while it is still open and undone."""
+    rows = session.execute(
+        sa.select(
+            Participant.number,
+            Participant.id,
+            Reminder.assessment_id,
+            sa.func.min(Reminder.sent_at, type_=Assessment.opens_at.type),
+        )
+        .join(Participant, Participant.id == Reminder.participant_id)
+        .join(Assessment, Assessment.id == Reminder.assessment_id)
+        .where(
+            Participant.study_id == study_id,
+            Reminder.state == "listed",
+            Assessment.closes_at > now,
+            Assessment.cancelled_at.is_(None),
+        )
+        .group_by(Participant.number, Participant.id, Reminder.assessment_id)
+        .order_by(Participant.number)
+    ).all()
+    found = []
+    for number, participant_id, assessment_id, since in rows:
+        for known in assessments.of_participant(session, participant_id):
+            state = known.status(now, grace)
+            if known.id == assessment_id and state in {Status.OPEN, Status.IN_PROGRESS}:
+                found.append(
+                    Call(
+                        number,
+                        known.timepoint,
+                        known.occurrence,
+                        known.instrument,
+                        since,
+                        known.facts.closes_at,
+                        state,
+                        reachability(session, participant_id),
+                    )
+                )
+    return found
