@@ -1,6 +1,7 @@
 #!/bin/sh
 # Sets up what a fresh machine lacks. `environment`: the locked packages in .venv.
-# `tests`: Chromium and the fonts of the four languages, by the system's package manager.
+# `tests`: browsers, Node.js and the fonts of the four languages, by the system's package manager,
+# and the push service of the tests.
 set -eu
 PYTHON=${PYTHON:-python3}
 
@@ -32,8 +33,18 @@ tests() {
     command -v chromium >/dev/null || missing="$missing chromium"
     fc-list ':lang=ta' 2>/dev/null | grep -q . || missing="$missing fontconfig fonts-noto-core"
     fc-list ':lang=zh-cn' 2>/dev/null | grep -q . || missing="$missing fonts-noto-cjk"
+    command -v firefox-esr >/dev/null || command -v firefox >/dev/null || missing="$missing firefox-esr"
     # shellcheck disable=SC2086
     [ -z "$missing" ] || system_install $missing
+    push_service
+}
+
+# A push service that others wrote, pinned by hash in its package-lock.json.
+push_service() {
+    folder=tests/delivery/push_service
+    if ! command -v node >/dev/null || ! command -v npm >/dev/null; then system_install nodejs npm; fi
+    [ "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ] && return
+    npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --silent
 }
 
 "$1"

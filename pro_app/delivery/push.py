@@ -32,6 +32,7 @@ PUSH_DOMAINS = (".push.services.mozilla.com", ".push.apple.com", ".notify.window
 LONGEST_ENDPOINT = 1024  # characters
 LONGEST_PAYLOAD = 2000  # bytes; some services on the way to a phone carry only 2,744 encrypted
 LONGEST_PLAINTEXT = 3993  # bytes; encrypted they are the 4,096 that every service must take
+AUTH_LENGTH = 16  # bytes of the secret that a browser shares with us
 DECLARATIVE = 8030  # the number by which Safari knows a message it may show by itself
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
@@ -123,13 +124,25 @@ class Push:
 
 
 def subscription_fault(subscription: Subscription, hosts: Hosts) -> str | None:
-    """What is wrong with a subscription, None if nothing: checked at save and again at send.
+    """What is wrong with a subscription, None if nothing.
+
+    What `endpoint_fault` says; `p256dh` (not 65 bytes that are a point of P-256); `auth` (not 16
+    bytes).
+    """
+    fault = endpoint_fault(subscription.endpoint, hosts)
+    if fault is not None:
+        return fault
+    if len(_decoded(subscription.auth)) != AUTH_LENGTH:
+        return "auth"
+    return None if _is_point(_decoded(subscription.p256dh)) else "p256dh"
+
+
+def endpoint_fault(endpoint: str, hosts: Hosts) -> str | None:
+    """Why nothing may be sent there, None if it may: checked at save and again at send.
 
     `endpoint_long`; `endpoint_shape` (not a plain https address of a named host at port 443);
-    `endpoint_host` (not a push service that we know); `p256dh` (not 65 bytes that are a point of
-    P-256); `auth` (not 16 bytes).
+    `endpoint_host` (not a push service that we know).
     """
-    endpoint = subscription.endpoint
     if len(endpoint) > LONGEST_ENDPOINT:
         return "endpoint_long"
     found = _ENDPOINT.fullmatch(endpoint)
@@ -137,18 +150,16 @@ def subscription_fault(subscription: Subscription, hosts: Hosts) -> str | None:
         return "endpoint_shape"
     scheme, host = found["scheme"], found["host"]
     port = int(found["port"] or (443 if scheme == "https" else 80))
-    if not hosts.allow(scheme, host, port):
-        plain = scheme == "https" and port == 443 and not _NUMBER.fullmatch(host)
-        return "endpoint_host" if plain else "endpoint_shape"
-    if len(_decoded(subscription.auth)) != 16:
-        return "auth"
-    return None if _is_point(_decoded(subscription.p256dh)) else "p256dh"
+    if hosts.allow(scheme, host, port):
+        return None
+    plain = scheme == "https" and port == 443 and not _NUMBER.fullmatch(host)
+    return "endpoint_host" if plain else "endpoint_shape"
 
 
 def endpoint_origin(endpoint: str) -> str:
     """The scheme, host and, unless it is the usual one, port: who runs the service.
 
-    Raises ValueError for what `subscription_fault` calls `endpoint_shape`, without quoting it.
+    Raises ValueError for what `endpoint_fault` calls `endpoint_shape`, without quoting it.
     """
     found = _ENDPOINT.fullmatch(endpoint)
     if found is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from pywebpush import WebPusher, WebPushException  # type: ignore[import-untyped
 
 from pro_app.delivery.outcomes import Gone, Misconfigured, Outcome, Retry
 from pro_app.delivery.push import (
+    AUTH_LENGTH,
     Hosts,
     Push,
+    Subscription,
     answer_outcome,
+    endpoint_fault,
     endpoint_origin,
-    subscription_fault,
 )
 from pro_app.delivery.vapid import Tokens
 
@@ -90,19 +93,19 @@ class PushSender:
             flying: dict[pycurl.Curl, Any] = {}
             try:
                 while True:
-                    room = self._concurrency - len(flying)
-                    for count, push in enumerate(_some(waiting, room), 1):
+                    pack = list(islice(waiting, self._concurrency - len(flying)))
+                    if not pack and not flying:
+                        return
+                    for count, push in enumerate(pack, 1):
                         outcome = self._start(push, flying)
                         if outcome is not None:
                             yield push.key, outcome
                         if count % STRIDE == 0:
                             self._multi.perform()
-                    if not flying:
-                        return
                     self._multi.perform()
                     landed = self._landed(flying)
                     yield from landed
-                    if not landed:
+                    if flying and not landed:
                         self._wait()
             finally:
                 for curl in flying:
@@ -136,17 +139,12 @@ class PushSender:
     def _start(self, push: Push, flying: dict[pycurl.Curl, Any]) -> Outcome | None:
         """Put a message in flight, or tell why it cannot be."""
         subscription = push.subscription
-        fault = subscription_fault(subscription, self._hosts)
+        fault = endpoint_fault(subscription.endpoint, self._hosts)
         if fault == "endpoint_host":
             # it was allowed when it was saved: the list of hosts has changed, not the browser
             return Misconfigured(None, fault)
-        if fault is not None:
-            return Gone(0)
-        keys = {"p256dh": subscription.p256dh, "auth": subscription.auth}
-        try:
-            pusher = WebPusher({"endpoint": subscription.endpoint, "keys": keys})
-            body = pusher.encode(push.payload, content_encoding="aes128gcm")["body"]
-        except (ValueError, WebPushException):
+        body = None if fault else _encrypted(subscription, push.payload)
+        if body is None:
             return Gone(0)
         origin = endpoint_origin(subscription.endpoint)
         curl = self._idle.pop() if self._idle else self._handle()
@@ -211,13 +209,17 @@ class PushSender:
         return curl
 
 
-def _some(waiting: Iterator[Push], room: int) -> Iterator[Push]:
-    """The next messages, at most as many as there is room for."""
-    for _ in range(room):
-        push = next(waiting, None)
-        if push is None:
-            return
-        yield push
+def _encrypted(subscription: Subscription, payload: bytes) -> bytes | None:
+    """The message as the browser alone reads it; None when its keys can never work."""
+    keys = {"p256dh": subscription.p256dh, "auth": subscription.auth}
+    try:
+        pusher = WebPusher({"endpoint": subscription.endpoint, "keys": keys})
+        if len(pusher.auth_key) != AUTH_LENGTH:  # it would take any
+            return None
+        body: bytes = pusher.encode(payload, content_encoding="aes128gcm")["body"]
+    except (ValueError, IndexError, WebPushException):  # what it raises for what is no key
+        return None
+    return body
 
 
 def _outcome(curl: pycurl.Curl, code: int) -> Outcome:
