@@ -16,6 +16,7 @@ from pro_app.core.assessment import Status
 from pro_app.core.schedule import DAY, Window, local
 
 HOUR = 60  # minutes
+TICK = timedelta(microseconds=1)
 
 
 class Channel(StrEnum):
@@ -59,7 +60,8 @@ class Step:
             return opens + timedelta(days=self.after_days)
         if self.before_days is not None:
             return closes - timedelta(days=self.before_days)
-        return opens + timedelta(days=int((closes - opens).days * (self.share or 0)))
+        days = round((closes - opens).days * (self.share or 0), 6)  # 0.29 of 100 days are 29
+        return opens + timedelta(days=int(days))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Rules:
     def hours(self) -> tuple[int, ...]:
         """The full hours that a person may choose, as minutes."""
         start = -(-self.first // HOUR) * HOUR
-        return tuple(range(start, self.last - self.spread, HOUR))
+        return tuple(range(start, self.last - max(self.spread - 1, 0), HOUR))
 
     def minute_of(self, chosen: int | None, person: int) -> int:
         """The minute of the day of a person (by row id) who chose this hour, or none."""
@@ -108,9 +110,26 @@ class Rules:
             slot = local(day, minute, zone)
         return slot
 
+    def slot_before(
+        self, limit: datetime, moment: datetime, minute: int, zone: ZoneInfo
+    ) -> datetime | None:
+        """`next_slot` if that is before a limit; else the usual hour if that comes in time."""
+        slots = (self.next_slot(moment, each, zone) for each in (minute, self._usual(minute)))
+        return next((slot for slot in slots if slot < limit), None)
+
+    def _usual(self, minute: int) -> int:
+        """The usual hour, at the minute in it that is the person's own."""
+        return self.usual + minute % HOUR
+
     def tomorrow(self, moment: datetime, minute: int, zone: ZoneInfo) -> datetime:
         """The person's minute on the next local day that has it outside quiet hours."""
-        return self.next_slot(local(moment.astimezone(zone).date(), DAY - 1, zone), minute, zone)
+        return self.next_slot(_end_of_day(moment, zone), minute, zone)
+
+
+def _end_of_day(moment: datetime, zone: ZoneInfo) -> datetime:
+    """The last moment of a moment's local day."""
+    tomorrow = moment.astimezone(zone).date() + timedelta(days=1)
+    return local(tomorrow, 0, zone) - TICK
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +146,32 @@ class Planned:
 def plan(window: Window, rules: Rules, minute: int, zone: ZoneInfo) -> list[Planned]:
     """The reminders of an assessment, at the person's `minute` of the day.
 
-    A step before the opening or in quiet hours is moved to the person's next minute; one that
-    could only come after closing is left out.
+    A step before the opening is moved there, one in quiet hours to the person's next minute. One
+    that would come after closing comes at the usual hour, or when its day begins or the window
+    opens; if that is too late or quiet too, it is left out.
     """
     opens = window.opens_at.astimezone(zone).date()
-    closes = (window.closes_at - timedelta(microseconds=1)).astimezone(zone).date()
+    closes = (window.closes_at - TICK).astimezone(zone).date()
     found = []
     for step in rules.steps:
-        due = max(local(step.day(opens, closes), minute, zone), window.opens_at)
-        due = rules.not_quiet(due, minute, zone)
-        if due < window.closes_at:
+        due = _step_due(step.day(opens, closes), window, rules, minute, zone)
+        if due is not None:
             found.append(Planned(step.code, step.channel, due, window.closes_at))
     return found
+
+
+def _step_due(
+    day: date, window: Window, rules: Rules, minute: int, zone: ZoneInfo
+) -> datetime | None:
+    if local(day, minute, zone) < window.opens_at:
+        own = window.opens_at + timedelta(minutes=minute % HOUR)  # not everybody at once
+        if own < window.closes_at and not rules.quiet(own, zone):
+            return own
+    first = max(local(day, 0, zone), window.opens_at)
+    slot = rules.slot_before(window.closes_at, first - TICK, minute, zone)
+    if slot is None and first < window.closes_at and not rules.quiet(first, zone):
+        return first
+    return slot
 
 
 class Act(StrEnum):
@@ -188,7 +221,8 @@ DONE = frozenset({Status.COMPLETED, Status.COMPLETED_LATE})
 def decide(due: Due, rules: Rules, minute: int, zone: ZoneInfo, now: datetime) -> Decision:
     """What becomes of a reminder that is due at `now`.
 
-    The coordinator's list is not a message: it knows no quiet hours and no daily limit.
+    The coordinator's list is not a message: it knows no quiet hours and no daily limit. A message
+    that has to wait goes at the person's minute, or, if closing comes first, at the usual hour.
     """
     if due.status in DONE:
         return Decision(Act.CANCEL, "completed")
@@ -202,23 +236,20 @@ def decide(due: Due, rules: Rules, minute: int, zone: ZoneInfo, now: datetime) -
         return Decision(Act.CANCEL, "superseded")
     if due.unless_opened and due.opened:
         return Decision(Act.CANCEL, "opened")
-    if due.channel is Channel.COORDINATOR:
+    if due.status is not Status.NOT_DUE and due.channel is Channel.COORDINATOR:
         return Decision(Act.SEND)
-    if not due.offered:
-        return _moved(rules.tomorrow(now, minute, zone), due, "not_offered")
     if due.status is Status.NOT_DUE:
-        return _moved(rules.next_slot(now, minute, zone), due, "not_open")
-    if rules.quiet(now, zone):
-        return _moved(rules.next_slot(now, minute, zone), due, "quiet_hours")
-    if due.messaged_today:
-        return _moved(rules.tomorrow(now, minute, zone), due, "one_a_day")
-    return Decision(Act.SEND)
-
-
-def _moved(until: datetime, due: Due, reason: str) -> Decision:
-    if until >= due.expires_at:
-        return Decision(Act.EXPIRE, reason)
-    return Decision(Act.MOVE, reason, until)
+        reason, after = "not_open", now
+    elif not due.offered:
+        reason, after = "not_offered", _end_of_day(now, zone)
+    elif rules.quiet(now, zone):
+        reason, after = "quiet_hours", now
+    elif due.messaged_today:
+        reason, after = "one_a_day", _end_of_day(now, zone)
+    else:
+        return Decision(Act.SEND)
+    until = rules.slot_before(due.expires_at, after, minute, zone)
+    return Decision(Act.EXPIRE if until is None else Act.MOVE, reason, until)
 
 
 def faults(rules: Rules) -> Iterable[str]:

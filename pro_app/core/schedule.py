@@ -47,7 +47,7 @@ class Repeat:
 @dataclass(frozen=True, slots=True)
 class Anchor:
     """A dated event that timepoints count from. `first_day` is the number that the protocol
-    gives to the day itself: 0, or 1 where it knows no day 0."""
+    gives to the day itself: 0, or 1 where it knows no day 0 and -1 is the day before."""
 
     code: str
     labels: Mapping[str, str]
@@ -85,35 +85,42 @@ class Timepoint:
         text = self.labels.get(language)
         if text is None or self.repeat is None:
             return text
-        count = self.offset.count + (occurrence - 1) * self.repeat.every.count
+        count = self._distance.count + (occurrence - 1) * self.repeat.every.count
+        if self.offset.unit == "days" and count >= 0:
+            count += self.first_day
         return text.replace("{count}", str(count))
+
+    @property
+    def _distance(self) -> Offset:
+        """The offset as a distance: where there is no day 0, day 1 is the anchor's own."""
+        count, unit = self.offset.count, self.offset.unit
+        return Offset(count - self.first_day if unit == "days" and count > 0 else count, unit)
 
     def due_days(self, anchor: date) -> Iterator[date]:
         """The due day of each occurrence, in order."""
-        shift = self.first_day if self.offset.unit == "days" else 0
-        offset = Offset(self.offset.count - shift, self.offset.unit)
-        yield offset.after(anchor)
+        distance = self._distance
         if self.repeat is None:
+            yield distance.after(anchor)
             return
         most = MOST_OCCURRENCES if self.repeat.times is None else self.repeat.times
-        for n in range(1, most):
+        for n in range(most):
             step = self.repeat.every.count * n
-            if self.repeat.every.unit == offset.unit:  # from the anchor: no drift at month ends
-                day = Offset(offset.count + step, offset.unit).after(anchor)
+            if self.repeat.every.unit == distance.unit:  # from the anchor: no drift at month ends
+                day = Offset(distance.count + step, distance.unit).after(anchor)
             else:
-                day = Offset(step, self.repeat.every.unit).after(offset.after(anchor))
+                day = Offset(step, self.repeat.every.unit).after(distance.after(anchor))
             if self.repeat.until is not None and day > self.repeat.until:
                 return
             yield day
 
     def window(self, due: date, zone: ZoneInfo) -> Window:
-        """The window around a due day."""
+        """The window around a due day. If the clock skips all of it, it comes after the change."""
         first, last = due - timedelta(days=self.before), due + timedelta(days=self.after)
-        return Window(
-            opens_at=local(first, self.opens, zone),
-            due_at=local(due, self.opens, zone),
-            closes_at=local(last, self.closes, zone, latest=True),
-        )
+        due_at = local(due, self.opens, zone)
+        closes_at = local(last, self.closes, zone, latest=True)
+        if closes_at <= due_at:
+            closes_at = due_at + timedelta(days=self.after, minutes=self.closes - self.opens)
+        return Window(local(first, self.opens, zone), due_at, closes_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +137,13 @@ def local(day: date, minute: int, zone: ZoneInfo, latest: bool = False) -> datet
     """The moment when clocks in a zone show this minute of this day, in UTC.
 
     A time that the clock skips is taken as if it had not been put forward: the same distance
-    after the change. Of a time that comes twice the first is meant, or with `latest` the second.
+    after the change. Of a time that comes twice the first is meant, or with `latest` the second;
+    of midnight always the first, where the day before it ends.
     """
     midnight = datetime.combine(day, time(), tzinfo=None)
     naive = midnight + timedelta(minutes=minute)
     first = naive.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    if not latest:
+    if not latest or minute % DAY == 0:
         return first
     return max(first, naive.replace(tzinfo=zone, fold=1).astimezone(UTC))
 
@@ -153,6 +161,7 @@ class Expected:
     place: int
     due_on: date
     window: Window
+    retroactive: bool = False  # see Timepoint
 
     @property
     def key(self) -> Key:
@@ -168,7 +177,7 @@ def expected(
     Timepoints without an anchor, or whose anchor is not known yet, are left out.
     """
     return [
-        Expected(timepoint.code, occurrence, instrument, place, due, window)
+        Expected(timepoint.code, occurrence, instrument, place, due, window, timepoint.retroactive)
         for timepoint in timepoints
         if timepoint.anchor is not None and timepoint.anchor in anchors
         for occurrence, due, window in _occurrences(timepoint, anchors[timepoint.anchor], zone)
@@ -256,7 +265,8 @@ def reconcile(
 
     `since` tells from when on an amendment has a timepoint: windows that closed before are
     expected of nobody. With `closed_before` (an amendment's moment) whatever had closed by then
-    stays as it was; without it (a corrected anchor) closed windows move too, unless held.
+    stays as it was, and no window that is over by then is added or moved to, unless the timepoint
+    is retroactive; without it (a corrected anchor) closed windows move too, unless held.
     """
     changes = [
         change
@@ -280,17 +290,24 @@ def _change(
     since: Mapping[str, datetime],
     closed_before: datetime | None,
 ) -> Change | None:
+    over = _over(one, since, closed_before)
     if placed is None:
-        from_when = since.get(one.timepoint)
-        if from_when is not None and one.window.closes_at <= from_when:
-            return None
-        return Change(Kind.NEW, one.key, None, one.window, one.place)
+        return None if over else Change(Kind.NEW, one.key, None, one.window, one.place)
     if placed.cancelled:
-        return Change(Kind.RESTORED, one.key, placed.window, one.window, one.place)
+        window = placed.window if placed.held else one.window
+        return None if over else Change(Kind.RESTORED, one.key, placed.window, window, one.place)
     if placed.window == one.window:
         return None
     if placed.held:
         return Change(Kind.STAYS, one.key, placed.window, one.window, one.place)
     if closed_before is not None and placed.window.closes_at <= closed_before:
         return None
+    if over:
+        return Change(Kind.CANCELLED, one.key, placed.window, None)
     return Change(Kind.MOVED, one.key, placed.window, one.window, one.place)
+
+
+def _over(one: Expected, since: Mapping[str, datetime], closed_before: datetime | None) -> bool:
+    """Whether a window was over before the protocol had it, so that nobody can have missed it."""
+    moments = [since.get(one.timepoint), None if one.retroactive else closed_before]
+    return any(moment is not None and one.window.closes_at <= moment for moment in moments)

@@ -25,12 +25,14 @@ from pro_app.core.study import (
 )
 
 MOST_DAYS = 366  # of a window before or after the due day, and of a reminder's distance
+FARTHEST = 10_000  # days or months from an anchor, also of the last of a repeated timepoint
 _CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 # what places a timepoint in the calendar
 TIMED = {
     "anchor", "offset", "before_days", "after_days", "opens", "closes", "repeat", "precedes",
     "retroactive",
 }  # fmt: skip
+_DAY = re.compile(r"20\d{2}-\d{2}-\d{2}")
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 
 
@@ -93,14 +95,15 @@ class _Reader:
             raise self.refuse(f"{place}.{key}".lstrip("."), "must be a list of texts")
         return found
 
-    def tables(self, content: Mapping[str, Any], key: str) -> list[Any]:
-        found = self.value(content, key, list)
+    def tables(self, content: Mapping[str, Any], key: str, within: str) -> list[Any]:
+        found = self.value(content, key, list, within)
+        place = f"{within}.{key}".lstrip(".")
         if not found:
-            raise self.refuse(key, "needs at least one")
+            raise self.refuse(place, "needs at least one")
         codes = [entry.get("code") for entry in found if isinstance(entry, dict)]
         for code in codes:
             if code is not None and codes.count(code) > 1:
-                raise self.refuse(key, f"two entries have the code {code!r}")
+                raise self.refuse(place, f"two entries have the code {code!r}")
         return list(found)
 
     def code(self, table: Mapping[str, Any], place: str) -> str:
@@ -177,8 +180,11 @@ class _Reader:
             sites.append(Site(self.code(table, place), self.value(table, "name", str, place)))
         return tuple(sites)
 
-    def entries(self, content: Mapping[str, Any], key: str) -> list[tuple[str, Any]]:
-        return [(f"{key}[{n}]", entry) for n, entry in enumerate(self.tables(content, key), 1)]
+    def entries(
+        self, content: Mapping[str, Any], key: str, within: str = ""
+    ) -> list[tuple[str, Any]]:
+        found = self.tables(content, key, within)
+        return [(f"{within}.{key}[{n}]".lstrip("."), one) for n, one in enumerate(found, 1)]
 
     def instruments(self, content: Mapping[str, Any]) -> tuple[StudyInstrument, ...]:
         found = []
@@ -229,7 +235,9 @@ class _Reader:
                 raise self.refuse(f"{place}.instruments", "needs at least one, each once")
             labels = self.texts(table["label"], languages, f"{place}.label")
             timepoint = Timepoint(self.code(table, place), labels, tuple(wanted))
-            found.append(self.timed(timepoint, table, place, {one.code: one for one in anchors}))
+            timepoint = self.timed(timepoint, table, place, {one.code: one for one in anchors})
+            self.counted(timepoint, f"{place}.label")
+            found.append(timepoint)
         return tuple(found)
 
     def timed(
@@ -266,17 +274,30 @@ class _Reader:
             if "retroactive" in table
             else False,
         )
-        if timed.after == 0 and closes <= opens:
+        if opens == DAY:
+            raise self.refuse(f"{place}.opens", "must be earlier than 24:00")
+        if timed.after * DAY + closes <= opens:
             raise self.refuse(f"{place}.closes", "must be later than opens")
+        if timed.first_day == 1 and timed.offset == Offset(0, "days"):
+            raise self.refuse(f"{place}.offset.days", f"there is no day 0 of {timed.anchor}")
         return timed
 
-    def offset(self, content: Any, place: str, least: int = -10_000) -> Offset:
+    def counted(self, timepoint: Timepoint, place: str) -> None:
+        """`{count}` in a label needs one count of days or months for every occurrence."""
+        repeat, unit = timepoint.repeat, timepoint.offset.unit
+        for language, text in timepoint.labels.items():
+            if "{count}" in text and (repeat is None or repeat.every.unit != unit):
+                raise self.refuse(
+                    f"{place}.{language}", "{count} needs a repeat in the offset's own unit"
+                )
+
+    def offset(self, content: Any, place: str, least: int = -FARTHEST) -> Offset:
         """`{ days = 28 }` or `{ months = 3 }`."""
         table = self.table(content, place, set(), {"days", "months"})
         if len(table) != 1:
             raise self.refuse(place, "needs either days or months")
         (unit,) = table
-        return Offset(self.number(table, unit, place, least, 10_000), unit)
+        return Offset(self.number(table, unit, place, least, FARTHEST), unit)
 
     def repeat(self, content: Any, place: str) -> Repeat:
         table = self.table(content, place, {"every"}, {"until", "times"})
@@ -284,10 +305,13 @@ class _Reader:
             raise self.refuse(place, "needs either until or times")
         every = self.offset(table["every"], f"{place}.every", least=1)
         if "times" in table:
-            most = schedule.MOST_OCCURRENCES
+            most = min(schedule.MOST_OCCURRENCES, FARTHEST // every.count)
             return Repeat(every, times=self.number(table, "times", place, 1, most))
+        until = self.value(table, "until", str, place)
         try:
-            return Repeat(every, until=date.fromisoformat(self.value(table, "until", str, place)))
+            if not _DAY.fullmatch(until):
+                raise ValueError(until)
+            return Repeat(every, until=date.fromisoformat(until))
         except ValueError as error:
             raise self.refuse(f"{place}.until", 'must be a day like "2029-12-31"') from error
 
@@ -327,7 +351,7 @@ class _Reader:
             raise self.refuse("reminders.hours", "needs two times: from and until")
         first, last = (self.clock(hour, "reminders.hours") for hour in hours)
         steps = tuple(
-            self.step(entry, f"reminders.{place}") for place, entry in self.entries(table, "steps")
+            self.step(entry, place) for place, entry in self.entries(table, "steps", "reminders")
         )
         rules = Rules(
             steps=steps,

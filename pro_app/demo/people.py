@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from pro_app.core.instruments import Instrument
 from pro_app.core.library import Library
-from pro_app.core.study import read_study_file
-from pro_app.services import answers, assessments, enrolment, studies, submissions
+from pro_app.core.schedule import Offset, Window
+from pro_app.core.study_file import read_study_file
+from pro_app.services import answers, assessments, enrolment, schedule, studies, submissions
 from pro_app.services.answers import Operation, Origin
-from pro_app.services.assessments import Window
+from pro_app.services.assessments import Known
 from pro_app.services.studies import CurrentStudy
 
 
@@ -28,76 +29,86 @@ STUDY_FILE = Path(__file__).parent / "study.toml"
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A timepoint of a person: the window in days from now, and how far each instrument got.
+    """A timepoint of a person, and how far each of its instruments got.
 
     `answered` is the share of items answered, per instrument in order; 1.0 is submitted.
+    `by_hand` is the window of an unscheduled one, in days from now.
     """
 
     timepoint: str
-    opens: float
-    closes: float
     answered: tuple[float, ...] = ()
+    by_hand: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Character:
-    """A person: joined or not, and the visits."""
+    """A person: joined or not, enrolled so many days ago, the day of the infusion, the visits.
+
+    The infusion is a distance from today in days or months; None while its day is not known.
+    """
 
     number: str
     language: str
     stage: str
+    enrolled: int
+    infusion: Offset | None = None
     joined: bool = True
     visits: tuple[Visit, ...] = ()
 
 
 PEOPLE = (
-    Character(
-        "01-001", "ms", N_("not joined yet"), joined=False, visits=(Visit("baseline", -1, 6),)
-    ),
+    Character("01-001", "ms", N_("not joined yet"), enrolled=1, joined=False),
     Character(
         "01-002",
         "ta",
         N_("half way through the first questionnaire"),
-        visits=(
-            Visit("baseline", -40, -33, (1.0, 1.0)),
-            Visit("day_28", -2, 4, (0.33, 0.0)),
-            Visit("month_2", 25, 39),
-        ),
+        enrolled=44,
+        infusion=Offset(-28, "days"),
+        visits=(Visit("baseline", (1.0, 1.0)), Visit("day_28", (0.33, 0.0))),
     ),
     Character(
         "01-003",
         "zh_Hans",
         N_("two questionnaires to start"),
-        visits=(Visit("baseline", -1, 6), Visit("day_28", 29, 35)),
+        enrolled=1,
+        infusion=Offset(12, "days"),
     ),
     Character(
         "01-004",
         "en",
         N_("one done, one to go"),
+        enrolled=110,
+        infusion=Offset(-3, "months"),
         visits=(
-            Visit("baseline", -100, -93, (1.0, 1.0)),
-            Visit("day_28", -60, -54, (1.0, 0.5)),
-            Visit("month_2", -30, -16),
-            Visit("month_3", -3, 3, (1.0, 0.0)),
+            Visit("baseline", (1.0, 1.0)),
+            Visit("day_28", (1.0, 0.5)),
+            Visit("month_3", (1.0, 0.0)),
         ),
     ),
     Character(
         "01-005",
         "ms",
         N_("nothing to do today"),
-        visits=(Visit("baseline", -9, -2, (1.0, 1.0)), Visit("day_28", 20, 26)),
+        enrolled=9,
+        infusion=Offset(8, "days"),
+        visits=(Visit("baseline", (1.0, 1.0)),),
     ),
     Character(
         "01-006",
         "zh_Hans",
         N_("all answered, to be checked and submitted"),
-        visits=(Visit("baseline", -2, 5, (0.99, 1.0)),),
+        enrolled=2,
+        visits=(Visit("baseline", (0.99, 1.0)),),
     ),
     Character(
         "01-007",
         "ta",
         N_("the time is over, a little is left to finish"),
-        visits=(Visit("baseline", -3, -0.03, (0.9, 1.0)),),
+        enrolled=60,
+        visits=(
+            Visit("baseline", (1.0, 1.0)),
+            Visit("unscheduled", (0.9, 1.0), by_hand=(-3, -0.03)),
+        ),
     ),
 )
 
@@ -105,21 +116,97 @@ PEOPLE = (
 def build(session: Session, library: Library, key: str, now: datetime) -> dict[str, str]:
     """Make the study and its people; for those not joined, study number -> joining code."""
     content = read_study_file(STUDY_FILE, library.instruments)
-    study = studies.load(session, library, content, now)
-    codes: dict[str, str] = {}
-    for character in PEOPLE:
+    begun = now - timedelta(days=max(one.enrolled for one in PEOPLE))
+    study = studies.load(session, library, content, begun)
+    return {
+        character.number: code
+        for character in PEOPLE
+        if (code := _Life(session, study, library, key, now, character).live()) is not None
+    }
+
+
+class _Life:
+    """One person's life in the study until now, each part of it at its own time."""
+
+    def __init__(
+        self,
+        session: Session,
+        study: CurrentStudy,
+        library: Library,
+        key: str,
+        now: datetime,
+        character: Character,
+    ) -> None:
+        self.session, self.study, self.library = session, study, library
+        self.key, self.now, self.character = key, now, character
+        self.device_id: int | None = None
+
+    def live(self) -> str | None:
+        """Enrol, join, be given the infusion, answer; the joining code if it was not used."""
+        character, session = self.character, self.session
+        enrolled_at = self.now - timedelta(days=character.enrolled)
         participant = enrolment.add_participant(
-            session, study, "01", character.number, character.language, now
+            session, self.study, "01", character.number, character.language, enrolled_at
         )
-        code = enrolment.issue_code(session, participant.id, key, now)
-        device_id = None
+        self.participant_id = participant.id
+        unused = None
         if character.joined:
-            device_id = _join(session, study, code, key, character.language, now)
+            code = enrolment.issue_code(session, participant.id, self.key, enrolled_at)
+            self.device_id = _join(
+                session, self.study, code, self.key, character.language, enrolled_at
+            )
         else:
-            codes[character.number] = code
+            unused = enrolment.issue_code(session, participant.id, self.key, self.now)
+        if character.infusion is not None:
+            today = self.now.astimezone(self.study.definition.zone).date()
+            day = character.infusion.after(today)
+            known_at = enrolled_at + timedelta(hours=2)
+            schedule.set_anchor(
+                session, self.study, self.library.instruments, participant.id, "infusion", day,
+                known_at,
+            )  # fmt: skip
         for visit in character.visits:
-            _live(session, study, library, participant.id, device_id, character, visit, now)
-    return codes
+            self._answer(visit)
+        return unused
+
+    def _answer(self, visit: Visit) -> None:
+        """Answer and submit a visit's questionnaires as far as the person got."""
+        if visit.by_hand is not None:
+            opens_at, closes_at = (self.now + timedelta(days=days) for days in visit.by_hand)
+            window = Window(opens_at, opens_at, closes_at)
+            assessments.open_timepoint(
+                self.session, self.study, self.participant_id, visit.timepoint, window, opens_at
+            )
+        found = [
+            one
+            for one in assessments.of_participant(self.session, self.participant_id)
+            if one.timepoint == visit.timepoint
+        ]
+        for known, share in zip(found, visit.answered, strict=False):
+            if share:
+                self._answer_one(known, share)
+
+    def _answer_one(self, known: Known, share: float) -> None:
+        language, grace = self.character.language, self.study.definition.grace
+        instrument = self.library.instruments[known.instrument]
+        wording = self.library.wording(known.instrument, language)
+        assert wording is not None  # noqa: S101 (the demonstration has all wordings)
+        enrolled_at = self.now - timedelta(days=self.character.enrolled)
+        at = max(known.facts.opens_at, enrolled_at) + timedelta(hours=3)
+        operations = _answers(instrument, share, seed=self.participant_id + known.id)
+        held = self._hold(known)
+        origin = Origin(self.device_id, wording)
+        answers.save(self.session, held, instrument, operations, origin, grace, at)
+        if share == 1.0:
+            end = at + timedelta(minutes=6)
+            submissions.submit(
+                self.session, self.study, self._hold(known), instrument, self.device_id, end
+            )
+
+    def _hold(self, known: Known) -> Known:
+        held = assessments.hold_own(self.session, known.public_id, self.participant_id)
+        assert held is not None  # noqa: S101 (it is the person's own)
+        return held
 
 
 def _join(
@@ -131,45 +218,6 @@ def _join(
     bound = enrolment.bind_device(session, found.id, version, language, now)
     assert bound is not None  # noqa: S101
     return bound[1]
-
-
-def _live(
-    session: Session,
-    study: CurrentStudy,
-    library: Library,
-    participant_id: int,
-    device_id: int | None,
-    character: Character,
-    visit: Visit,
-    now: datetime,
-) -> None:
-    """Open a visit's assessments, and answer and submit as far as the person got."""
-    opens_at, closes_at = now + timedelta(days=visit.opens), now + timedelta(days=visit.closes)
-    if abs(visit.closes) >= 1:  # days close at their end, a window that just closed does not
-        closes_at = closes_at.astimezone(study.definition.zone).replace(
-            hour=23, minute=59, second=0, microsecond=0
-        )
-    window = Window(opens_at, opens_at, closes_at)
-    opened = assessments.open_timepoint(
-        session, study, participant_id, visit.timepoint, window, opens_at
-    )
-    for assessment, share in zip(opened, visit.answered, strict=False):
-        if not share:
-            continue
-        instrument = library.instruments[assessment.instrument]
-        wording = library.wording(assessment.instrument, character.language)
-        assert wording is not None  # noqa: S101 (the demonstration has all wordings)
-        at = opens_at + timedelta(hours=3)
-        operations = _answers(instrument, share, seed=participant_id + assessment.id)
-        known = assessments.hold_own(session, assessment.public_id, participant_id)
-        assert known is not None  # noqa: S101
-        origin = Origin(device_id, wording)
-        answers.save(session, known, instrument, operations, origin, study.definition.grace, at)
-        if share == 1.0:
-            known = assessments.hold_own(session, assessment.public_id, participant_id)
-            assert known is not None  # noqa: S101
-            end = at + timedelta(minutes=6)
-            submissions.submit(session, study, known, instrument, device_id, end)
 
 
 def _answers(instrument: Instrument, share: float, seed: int) -> list[Operation]:

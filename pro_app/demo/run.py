@@ -9,7 +9,8 @@ import click
 import waitress
 
 from pro_app import create_app
-from pro_app.cli import joining_link, print_joining
+from pro_app.cli_participant import joining_link, print_joining
+from pro_app.cli_serve import embedded_worker, end_by_sigterm
 from pro_app.config import ROOT, read_settings
 from pro_app.core.library import load_library
 from pro_app.demo.people import PEOPLE, build
@@ -45,4 +46,6 @@ def run(port: int) -> None:
         )
     click.echo(f"people who have joined:  {settings.public_url}/demo")
     click.echo("Ctrl-C stops the demonstration.", err=False)
-    waitress.serve(app, host="127.0.0.1", port=port, threads=8, ident=None)
+    with embedded_worker(settings):
+        end_by_sigterm()
+        waitress.serve(app, host="127.0.0.1", port=port, threads=8, ident=None)

@@ -38,12 +38,23 @@ class Instant(sa.TypeDecorator[datetime]):
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[datetime | None], Any] | None:
+        """On SQLite, which keeps text, both steps in one: planning writes millions of moments."""
+        return super().bind_processor(dialect) if dialect.name != "sqlite" else _text
+
     def result_processor(
         self, dialect: sa.Dialect, coltype: object
     ) -> Callable[[Any], datetime | None] | None:
-        """On SQLite, which keeps text, both steps in one: a page of a questionnaire reads thirty
-        moments."""
+        """Likewise: a page of a questionnaire reads thirty moments."""
         return super().result_processor(dialect, coltype) if dialect.name != "sqlite" else _moment
+
+
+def _text(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise ValueError(f"a moment without a zone: {moment!r}")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -11,26 +11,27 @@ import csv
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pro_app.core.assessment import Status, missed_reason
+from pro_app.core.assessment import Status, missed_reason, not_expected_reason
 from pro_app.core.instruments import Instrument
 from pro_app.core.library import Library
 from pro_app.core.scoring import Scoring
 from pro_app.models import Participant, Score, Site, Study, Submission
-from pro_app.services import answers, assessments, audit, submissions
+from pro_app.services import answers, assessments, audit, schedule, submissions
 from pro_app.services.assessments import Known
 from pro_app.services.studies import CurrentStudy
 
 RISKY = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
 HEAD = (
     "study", "study_version", "site", "participant", "timepoint", "occurrence", "instrument",
-    "order", "status", "missed_reason", "opens_at", "due_at", "closes_at", "started_at",
+    "order", "status", "missed_reason", "not_expected_reason", "opens_at", "due_at", "closes_at",
+    "calendar_due", "days_off", "started_at",
     "completed_at", "submitted_at", "late", "mode", "receipt", "instrument_fingerprint",
 )  # fmt: skip
 
@@ -86,13 +87,21 @@ def rows(session: Session, request: Request) -> Iterator[dict[str, Any]]:
         .where(Participant.study_id == request.study.id)
         .order_by(Participant.number)
     ).all()
+    withheld = request.library.withheld(request.study.definition)
     for participant_id, number, site in participants:
-        for known in assessments.of_participant(session, participant_id):
-            yield _row(session, request, known, number, site)
+        calendar = schedule.calendar(session, request.study, participant_id)
+        for known in assessments.of_participant(session, participant_id, withheld):
+            due_on = calendar.get((known.timepoint, known.occurrence, known.instrument))
+            yield _row(session, request, known, number, site, due_on)
 
 
 def _row(
-    session: Session, request: Request, known: Known, number: str, site: str
+    session: Session,
+    request: Request,
+    known: Known,
+    number: str,
+    site: str,
+    calendar_due: date | None,
 ) -> dict[str, Any]:
     definition = request.study.definition
     submission = (
@@ -111,9 +120,13 @@ def _row(
         "order": known.place,
         "status": state.value,
         "missed_reason": missed_reason(known.facts) if state is Status.MISSED else None,
+        "not_expected_reason": (
+            not_expected_reason(known.facts) if state is Status.NOT_EXPECTED else None
+        ),
         "opens_at": known.facts.opens_at,
         "due_at": known.due_at,
         "closes_at": known.facts.closes_at,
+        "calendar_due": None if calendar_due is None else calendar_due.isoformat(),
         "started_at": known.facts.started_at,
         "mode": "own_phone" if current else None,
     }
@@ -127,6 +140,9 @@ def _row(
             "instrument_fingerprint": submission.instrument_fingerprint,
         }
     zone = definition.zone
+    if submission is not None and calendar_due is not None:
+        completed_on = submission.completed_at.astimezone(zone).date()
+        row["days_off"] = (completed_on - calendar_due).days
     row = {
         name: value.astimezone(zone).isoformat() if isinstance(value, datetime) else value
         for name, value in row.items()
@@ -325,10 +341,13 @@ _MEANING = {
     "instrument": "instrument code",
     "order": "place of the instrument within the timepoint",
     "status": "not_due, open, in_progress, completed, completed_late, missed, not_expected",
-    "missed_reason": "partial (some items answered) or not_started",
+    "missed_reason": "partial (some items answered), not_started or not_offered (entered late)",
+    "not_expected_reason": "withdrawn, died, cancelled (by the calendar) or no_wording",
     "opens_at": "window opens; study zone with offset",
     "due_at": "due; study zone with offset",
     "closes_at": "window closes; study zone with offset",
+    "calendar_due": "due day by the anchors and the protocol as they are now; empty if by hand",
+    "days_off": "day of completion minus calendar_due, in days",
     "started_at": "first answer inside the window; server clock",
     "completed_at": "last answer before submitting; server clock",
     "submitted_at": "submission received; server clock",

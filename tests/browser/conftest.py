@@ -48,11 +48,11 @@ class Server:
     `asked` lists the method and path of every request that has reached it.
     """
 
-    def __init__(self, url: str, clock: TestClock) -> None:
+    def __init__(self, url: str, clock: TestClock, **settings: Any) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         self.url = f"http://localhost:{self.port}"
-        self.app: Flask = make_app(url, clock, self.url)
+        self.app: Flask = make_app(url, clock, self.url, **settings)
         self.asked: list[str] = []
         self._answer = self.app.wsgi_app
         self.app.wsgi_app = self._note  # type: ignore[method-assign]

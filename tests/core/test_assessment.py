@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from pro_app.core.assessment import (
     Standing,
     Status,
     missed_reason,
+    not_expected_reason,
     standing,
     status,
     tapped_at,
@@ -59,20 +62,67 @@ def test_a_submission_settles_the_status_for_good(now: datetime, late: bool, exp
         (None, OPENS - timedelta(days=1), Status.NOT_EXPECTED),
         (None, CLOSES - TICK, Status.NOT_EXPECTED),
         (None, CLOSES, Status.MISSED),
-        (STARTED, CLOSES + GRACE - TICK, Status.NOT_EXPECTED),
-        (STARTED, CLOSES + GRACE, Status.MISSED),
+        (STARTED, CLOSES - TICK, Status.NOT_EXPECTED),
+        (STARTED, CLOSES, Status.MISSED),
+        (STARTED, CLOSES + GRACE - TICK, Status.MISSED),
     ],
 )
-def test_nothing_is_expected_of_a_window_that_withdrawal_cut_off(
-    started_at: datetime | None, withdrawn_at: datetime, expected: Status
+@pytest.mark.parametrize("how", ["withdrawn", "died"])
+def test_nothing_is_expected_of_a_window_that_withdrawal_or_death_cut_off(
+    started_at: datetime | None, withdrawn_at: datetime, expected: Status, how: str
 ) -> None:
-    facts = Facts(OPENS, CLOSES, started_at, withdrawn_at=withdrawn_at)
+    """A window that was over by then stays missed, also if the grace time still ran."""
+    ended: dict[str, Any] = {f"{how}_at": withdrawn_at}
+    facts = replace(Facts(OPENS, CLOSES, started_at), **ended)
     assert status(facts, CLOSES + timedelta(days=30), GRACE) is expected
+    assert not_expected_reason(facts) == (how if expected is Status.NOT_EXPECTED else None)
 
 
-def test_a_missed_one_is_partial_or_not_started() -> None:
-    assert missed_reason(BEGUN) == "partial"
-    assert missed_reason(NEW) == "not_started"
+def test_who_withdrew_and_died_later_died() -> None:
+    facts = Facts(OPENS, CLOSES, withdrawn_at=OPENS, died_at=STARTED)
+    assert not_expected_reason(facts) == "died"
+    assert not_expected_reason(replace(facts, died_at=CLOSES)) == "withdrawn"
+
+
+@pytest.mark.parametrize("begun", [NEW, BEGUN])
+@pytest.mark.parametrize("now", [OPENS - TICK, OPENS, CLOSES + GRACE])
+def test_what_the_schedule_took_back_is_not_expected(begun: Facts, now: datetime) -> None:
+    facts = replace(begun, cancelled_at=CLOSES + timedelta(days=9), died_at=OPENS)
+    assert status(facts, now, GRACE) is Status.NOT_EXPECTED
+    assert not_expected_reason(facts) == "cancelled"
+
+
+def test_nothing_is_expected_in_a_language_without_wording() -> None:
+    facts = replace(NEW, withheld=True)
+    for now in (OPENS - TICK, OPENS, CLOSES):
+        assert status(facts, now, GRACE) is Status.NOT_EXPECTED
+    assert not_expected_reason(facts) == "no_wording"
+    begun = replace(BEGUN, withheld=True)
+    assert status(begun, STARTED, GRACE) is Status.IN_PROGRESS, "begun while it could be shown"
+    assert not_expected_reason(replace(begun, started_at=None, died_at=OPENS)) == "died"
+
+
+@pytest.mark.parametrize(
+    ("placed_at", "reason"),
+    [
+        (None, "not_started"),
+        (OPENS, "not_started"),
+        (CLOSES - TICK, "not_started"),
+        (CLOSES, "not_offered"),
+        (CLOSES + timedelta(days=100), "not_offered"),
+    ],
+)
+def test_why_a_missed_one_is_missing(placed_at: datetime | None, reason: str) -> None:
+    assert missed_reason(replace(NEW, placed_at=placed_at)) == reason
+    assert missed_reason(replace(BEGUN, placed_at=placed_at)) == "partial"
+
+
+@pytest.mark.parametrize(
+    "ended", [{"died_at": OPENS}, {"withdrawn_at": OPENS}, {"cancelled_at": OPENS}, {"withheld": 1}]
+)
+def test_what_was_submitted_stays_completed_whatever_ends(ended: dict[str, Any]) -> None:
+    facts = Facts(OPENS, CLOSES, STARTED, STARTED, **ended)
+    assert status(facts, CLOSES, GRACE) is Status.COMPLETED
 
 
 @pytest.mark.parametrize(

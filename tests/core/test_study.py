@@ -14,7 +14,8 @@ import pytest
 from pro_app.config import ROOT
 from pro_app.core.instruments import DefinitionError
 from pro_app.core.library import Library
-from pro_app.core.study import NATIONAL_IDENTITY, parse_study, read_study_file
+from pro_app.core.study import NATIONAL_IDENTITY
+from pro_app.core.study_file import parse_study, read_study_file
 
 FILE = Path(__file__).parents[1] / "study.toml"
 GOOD = tomllib.loads(FILE.read_text(encoding="utf-8"))
