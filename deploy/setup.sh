@@ -25,7 +25,7 @@ environment() {
     .venv/bin/python -m pip --version >/dev/null 2>&1 || "$PYTHON" -m venv --clear .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --use-pep517 -r requirements-dev.txt
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
-    .venv/bin/python -c 'from pro_app.web.locale import compile_catalogues; compile_catalogues()'
+    .venv/bin/python -c 'from pro_app.catalogues import compile_catalogues; compile_catalogues()'
 }
 
 tests() {

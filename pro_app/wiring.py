@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from pro_app.config import ROOT, Settings
+from pro_app.catalogues import CATALOGUES, compile_catalogues
+from pro_app.config import Settings
 from pro_app.core.library import Library
 from pro_app.core.study import LANGUAGES
 from pro_app.delivery import Hosts, MailWay, Post
@@ -22,6 +23,7 @@ def post_office(
     settings: Settings, database: Database, library: Library, clock: Callable[[], datetime]
 ) -> PostOffice:
     """What these settings send by, and with."""
+    compile_catalogues()
     key = VapidKey.read(settings.vapid_key)
     hosts = Hosts(settings.push_hosts, loopback=settings.on_loopback)
     push = PushSender(Tokens(key, settings.vapid_subject), hosts)
@@ -30,7 +32,7 @@ def post_office(
         library=library,
         post=Post(push, _mail(settings)),
         vault=Vault(settings.secret_key, settings.previous_secret_keys),
-        notices=Notices(ROOT / "translations", LANGUAGES),
+        notices=Notices(CATALOGUES, LANGUAGES),
         hosts=hosts,
         public_url=settings.public_url,
         application_key=key.public_key,

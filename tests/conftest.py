@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -16,10 +17,12 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher
+from click.testing import CliRunner, Result
 from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
 
 from pro_app import create_app
+from pro_app.cli import main
 from pro_app.config import ROOT, Settings
 from pro_app.core.library import Library, load_library
 from pro_app.core.schedule import Window
@@ -341,3 +344,47 @@ def app(web_site: Site, sqlite_url: str, clock: TestClock) -> Iterator[Flask]:
     made = make_app(sqlite_url, clock)
     yield made
     made.extensions["pro_app"].database.close()
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Type a command: `run("study load", FILE)`; it must succeed unless `code` says otherwise."""
+    for name in [one for one in os.environ if one.startswith("PRO_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PRO_INSTANCE", str(tmp_path / "instance"))
+    monkeypatch.setenv("PRO_DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("PRO_SECRET_KEY", KEY)
+    monkeypatch.setenv("PRO_PUBLIC_URL", "https://pro.example.org")
+    monkeypatch.setenv("PRO_VAPID_KEY", VAPID_KEY)
+    monkeypatch.setenv("PRO_VAPID_SUBJECT", "mailto:study@hospital.my")
+
+    def type_in(command: str, *arguments: object, code: int = 0, given: str = "") -> Result:
+        result = CliRunner().invoke(main, [*command.split(), *map(str, arguments)], input=given)
+        assert result.exit_code == code, result.output
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return result
+
+    return type_in
+
+
+@pytest.fixture
+def loaded(run: Run, library: Library, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The same, with the tests' study loaded; the questionnaires are not read anew each time."""
+    monkeypatch.setattr("pro_app.core.library.load_library", lambda _root: library)
+    run("study load", Path(__file__).parent / "study.toml")
+    return run
+
+
+@pytest.fixture
+def trial_loaded(
+    run: Run, library: Library, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """`run` with the trial loaded (`tests/trial.toml`), at the moment of the test's clock."""
+    monkeypatch.setattr("pro_app.core.library.load_library", lambda _root: library)
+    for module in ("desk", "participant", "reminders", "serve", "study"):
+        monkeypatch.setattr(f"pro_app.cli_{module}.now", clock)
+    run("study load", Path(__file__).parent / "trial.toml")
+    return run

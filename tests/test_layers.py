@@ -28,7 +28,10 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {"argon2", "babel", "cryptography", "icalendar", "sqlalchemy"},
     ),
     "web": (
-        {"config", "core", "demo", "migrations", "models", "services", "web", "wiring"},
+        {
+            "catalogues", "config", "core", "demo", "migrations", "models", "services", "web",
+            "wiring",
+        },
         {
             "babel", "brotli", "flask", "flask_babel", "flask_compress", "flask_wtf", "jinja2",
             "markupsafe", "sqlalchemy", "werkzeug",
@@ -69,14 +72,23 @@ def test_a_layer_imports_only_what_is_below_it(layer: str, path: Path) -> None:
             assert rest.partition(".")[0] in own, name
 
 
-@pytest.mark.parametrize("name", ["cli.py", "cli_score.py", "config.py", "__init__.py"])
+GROUND_FLOOR = sorted(path.name for path in PACKAGE.glob("*.py"))
+
+
+@pytest.mark.parametrize("name", GROUND_FLOOR)
 def test_the_ground_floor_reaches_the_web_only_by_its_door(name: str) -> None:
     """`create_app` puts the application together; nothing else here knows Flask."""
+    packages = {"click", "flask", "pro_app", "segno", "sqlalchemy", "waitress"}
+    packages |= {"worker.py": {"huey"}, "catalogues.py": {"babel"}}.get(name, set())
     for one in imported(PACKAGE / name):
-        assert one.partition(".")[0] in STANDARD | {"click", "flask", "pro_app", "segno",
-                                                    "sqlalchemy", "waitress"}  # fmt: skip
+        assert one.partition(".")[0] in STANDARD | packages, one
         if name != "__init__.py":
             assert not one.startswith(("flask", "pro_app.web")), one
+
+
+def test_the_worker_and_the_wiring_know_no_command() -> None:
+    for name in ("worker.py", "wiring.py", "config.py"):
+        assert not any(one.startswith("pro_app.cli") for one in imported(PACKAGE / name)), name
 
 
 def test_every_folder_of_the_house_is_a_layer() -> None:

@@ -149,6 +149,7 @@ def local(day: date, minute: int, zone: ZoneInfo, latest: bool = False) -> datet
 
 
 Key = tuple[str, int, str]  # timepoint, occurrence, instrument
+Asked = tuple[str, str]  # timepoint, instrument
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,15 +259,16 @@ class Change:
 def reconcile(
     expectations: Sequence[Expected],
     there: Mapping[Key, Placed],
-    since: Mapping[str, datetime],
+    since: Mapping[Asked, datetime],
     closed_before: datetime | None = None,
 ) -> list[Change]:
     """What must change so that what is there is what is expected; nothing if it is so already.
 
-    `since` tells from when on an amendment has a timepoint: windows that closed before are
-    expected of nobody. With `closed_before` (an amendment's moment) whatever had closed by then
-    stays as it was, and no window that is over by then is added or moved to, unless the timepoint
-    is retroactive; without it (a corrected anchor) closed windows move too, unless held.
+    `since` tells from when on an amendment asks an instrument at a timepoint: windows that
+    closed before are expected of nobody. With `closed_before` (an amendment's moment) whatever
+    had closed by then stays as it was, and no window that is over by then is added or moved to,
+    unless the timepoint is retroactive; without it (a corrected anchor) closed windows move too,
+    unless held.
     """
     changes = [
         change
@@ -287,7 +289,7 @@ def reconcile(
 def _change(
     one: Expected,
     placed: Placed | None,
-    since: Mapping[str, datetime],
+    since: Mapping[Asked, datetime],
     closed_before: datetime | None,
 ) -> Change | None:
     over = _over(one, since, closed_before)
@@ -307,7 +309,10 @@ def _change(
     return Change(Kind.MOVED, one.key, placed.window, one.window, one.place)
 
 
-def _over(one: Expected, since: Mapping[str, datetime], closed_before: datetime | None) -> bool:
+def _over(one: Expected, since: Mapping[Asked, datetime], closed_before: datetime | None) -> bool:
     """Whether a window was over before the protocol had it, so that nobody can have missed it."""
-    moments = [since.get(one.timepoint), None if one.retroactive else closed_before]
+    moments = [
+        since.get((one.timepoint, one.instrument)),
+        None if one.retroactive else closed_before,
+    ]
     return any(moment is not None and one.window.closes_at <= moment for moment in moments)

@@ -10,20 +10,25 @@ import sqlalchemy as sa
 
 from pro_app.models import Alarm, Transaction
 
+LONGEST_DETAIL = 200  # characters
+
 log = logging.getLogger(__name__)
 
 
-def sound(session: Transaction, code: str, detail: str, now: datetime) -> None:
+def sound(session: Transaction, code: str, detail: str, now: datetime, times: int = 1) -> None:
     """Raise an alarm, or count it again if it is open. It is logged every time."""
+    detail = detail[:LONGEST_DETAIL]
     log.error("alarm %s: %s", code, detail)
     again = session.execute(
         sa.update(Alarm)
         .where(Alarm.code == code, Alarm.detail == detail, Alarm.cleared_at.is_(None))
-        .values(count=Alarm.count + 1, last_at=now)
+        .values(count=Alarm.count + times, last_at=now)
     )
     if not again.rowcount:  # type: ignore[attr-defined]
         session.execute(
-            sa.insert(Alarm).values(code=code, detail=detail, count=1, first_at=now, last_at=now)
+            sa.insert(Alarm).values(
+                code=code, detail=detail, count=times, first_at=now, last_at=now
+            )
         )
 
 

@@ -73,11 +73,13 @@ def feed(
         seen.add(window)
         starts = local(facts.opens_at.astimezone(definition.zone).date(), minute, definition.zone)
         starts = rules.not_quiet(max(starts, facts.opens_at), minute, definition.zone)
+        if starts >= facts.closes_at:  # the person's hour comes too late
+            starts = facts.opens_at
         event = Event()
         event.add("uid", office.vault.mark("calendar", known.public_id))
         event.add("dtstamp", now)
         event.add("dtstart", starts)
-        event.add("dtend", min(starts + LENGTH, max(facts.closes_at, starts)))
+        event.add("dtend", min(starts + LENGTH, facts.closes_at))
         event.add("summary", title)
         event.add("description", f"{office.public_url}/")
         event.add("transp", "TRANSPARENT")

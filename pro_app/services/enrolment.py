@@ -150,6 +150,7 @@ def _revoke(session: Session, which: sa.ColumnElement[bool], now: datetime, acto
         audit.lock_participant(session, device.participant_id)
         device.revoked_at = now
         session.flush()
+        reach.forget_device(session, device.id)
         entry = audit.Entry(actor, "revoke_device", f"device/{device.id}")
         audit.record(session, audit.participant_stream(device.participant_id), now, [entry])
 
@@ -193,14 +194,16 @@ def record_death(session: Session, participant_id: int, now: datetime) -> None:
 
 
 def readmit(session: Session, participant_id: int, now: datetime) -> None:
-    """Take a withdrawn participant in again, after a new consent; a new code is needed."""
+    """Take a withdrawn participant in again, after a new consent, or undo a death that was
+    recorded for the wrong person; a new code is needed."""
     participant = audit.lock_participant(session, participant_id)
-    if participant.withdrawn_at is None:
+    if participant.withdrawn_at is None and participant.died_at is None:
         raise EnrolmentError(f"{participant.number} has not withdrawn")
-    participant.withdrawn_at = None
+    undone = "readmit" if participant.died_at is None else "undo_death"
+    participant.withdrawn_at = participant.died_at = None
     participant.scheduled_version = None  # the planner follows the study again
     session.flush()
-    entry = audit.Entry("site", "readmit", "participant")
+    entry = audit.Entry("site", undone, "participant")
     audit.record(session, audit.participant_stream(participant_id), now, [entry])
 
 

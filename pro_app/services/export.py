@@ -23,7 +23,7 @@ from pro_app.core.instruments import Instrument
 from pro_app.core.library import Library
 from pro_app.core.scoring import Scoring
 from pro_app.models import Participant, Score, Site, Study, Submission
-from pro_app.services import answers, assessments, audit, schedule, submissions
+from pro_app.services import answers, assessments, audit, reminder_log, schedule, submissions
 from pro_app.services.assessments import Known
 from pro_app.services.studies import CurrentStudy
 
@@ -38,7 +38,8 @@ HEAD = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is wanted: `answers` or `scores` of a study, in which language the labels are.
+    """What is wanted of a study: `answers`, `scores` or the log of `reminders`; in which language
+    the labels are.
 
     `exact` leaves cells as they are; otherwise text that a spreadsheet would run gets an
     apostrophe in front.
@@ -60,6 +61,8 @@ class Request:
 
 def columns(request: Request) -> list[str]:
     """The columns of an export; they depend on the study's versions alone."""
+    if request.what == "reminders":
+        return list(reminder_log.COLUMNS)
     names: dict[str, None] = dict.fromkeys(HEAD)
     for instrument, scorings in request.instruments():
         if request.what == "answers":
@@ -80,7 +83,11 @@ def _score_columns(scoring: Scoring) -> Iterator[str]:
 
 
 def rows(session: Session, request: Request) -> Iterator[dict[str, Any]]:
-    """One row per assessment, by participant, opening time and place."""
+    """One row per assessment, by participant, opening time and place; or per reminder."""
+    if request.what == "reminders":
+        for row in reminder_log.rows(session, request.study):
+            yield _local(row, request)
+        return
     participants = session.execute(
         sa.select(Participant.id, Participant.number, Site.code)
         .join(Site, Site.id == Participant.site_id)
@@ -139,19 +146,24 @@ def _row(
             "receipt": submissions.short(submission.receipt),
             "instrument_fingerprint": submission.instrument_fingerprint,
         }
-    zone = definition.zone
     if submission is not None and calendar_due is not None:
-        completed_on = submission.completed_at.astimezone(zone).date()
+        completed_on = submission.completed_at.astimezone(definition.zone).date()
         row["days_off"] = (completed_on - calendar_due).days
-    row = {
-        name: value.astimezone(zone).isoformat() if isinstance(value, datetime) else value
-        for name, value in row.items()
-    }
+    row = _local(row, request)
     if request.what == "answers":
         return row | _answer_cells(
             request.library.instruments[known.instrument], current, submission
         )
     return row | _score_cells(session, request, known, state, current)
+
+
+def _local(row: dict[str, Any], request: Request) -> dict[str, Any]:
+    """The row with its moments written in the study's zone."""
+    zone = request.study.definition.zone
+    return {
+        name: value.astimezone(zone).isoformat() if isinstance(value, datetime) else value
+        for name, value in row.items()
+    }
 
 
 def _answer_cells(
@@ -274,6 +286,10 @@ Line = tuple[str, str, str, str, str]
 
 
 def _codebook(request: Request) -> Iterator[Line]:
+    if request.what == "reminders":
+        for name, meaning in reminder_log.COLUMNS.items():
+            yield (name, "", meaning, "", "")
+        return
     for name in HEAD:
         yield (name, "", _MEANING[name], "", "")
     if request.what == "scores":

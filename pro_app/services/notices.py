@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from gettext import NullTranslations, translation
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel.dates import format_date
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,10 @@ class Notices:
         ending = gettext("Please do not reply. You can turn these e-mails off under Reminders.")
         return f"{words.text}\n\n{address}\n\n{ending}\n"
 
+    def app_name(self, language: str) -> str:
+        """What the installed app is called under its icon and above its messages."""
+        return self._catalogues[language].gettext("My answers")
+
     def calendar(self, language: str) -> str:
         """The title of a calendar entry."""
         return self._catalogues[language].gettext("Some questions are waiting for you")
@@ -74,5 +79,9 @@ class Notices:
 
 def day_text(moment: datetime, zone: ZoneInfo, language: str) -> str:
     """The last day of something that ends at `moment`: weekday, day and month."""
-    pattern = "M月d日EEEE" if language == "zh_Hans" else "EEEE, d MMMM"
-    return format_datetime(moment, pattern, tzinfo=zone, locale=language)
+    return _day_text((moment - timedelta(microseconds=1)).astimezone(zone).date(), language)
+
+
+@lru_cache(maxsize=1_000)
+def _day_text(day: date, language: str) -> str:
+    return format_date(day, "M月d日EEEE" if language == "zh_Hans" else "EEEE, d MMMM", language)

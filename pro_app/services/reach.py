@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -20,7 +22,9 @@ from pro_app.core.study import NATIONAL_IDENTITY
 from pro_app.delivery import (
     Accepted,
     Gone,
+    Misconfigured,
     Outcome,
+    Retry,
     address_fault,
 )
 from pro_app.delivery import (
@@ -36,7 +40,7 @@ from pro_app.models import (
     Reminder,
     Subscription,
 )
-from pro_app.services import assessments, audit
+from pro_app.services import alarms, assessments, audit
 from pro_app.services.assessments import Known
 from pro_app.services.post_office import TEST_LIFE, Address, PostOffice, subscription_text
 
@@ -78,8 +82,12 @@ def subscribe(
     row = session.scalar(sa.select(Subscription).where(Subscription.endpoint_hash == known))
     again = row is not None and (row.device_id, row.state) == (device_id, "active")
     if row is None:
-        row = Subscription(endpoint_hash=known, created_at=now)
+        row = Subscription(endpoint_hash=known)
         session.add(row)
+    elif row.participant_id != participant_id:
+        _take_over(session, row, now)
+    if not again:
+        row.created_at = now
     row.participant_id, row.device_id = participant_id, device_id
     row.host = urlsplit(subscription.endpoint).netloc
     row.secret = office.vault.lock(subscription_text(subscription))
@@ -89,6 +97,35 @@ def subscribe(
     _keep_newest(session, participant_id)
     if not again:
         _record(session, participant_id, device_id, "subscribe", now)
+
+
+def _take_over(session: Session, row: Subscription, now: datetime) -> None:
+    """A browser is another participant's from now on: what was known of it was of the former."""
+    if row.state == "active":
+        audit.lock_participant(session, row.participant_id)
+        entry = audit.Entry("system", "unsubscribe", f"device/{row.device_id}")
+        audit.record(session, audit.participant_stream(row.participant_id), now, [entry])
+    row.accepted_at = None
+
+
+def subscribe_json(
+    session: Session,
+    office: PostOffice,
+    participant_id: int,
+    device_id: int,
+    content: Any,
+    now: datetime,
+) -> None:
+    """`subscribe` with what a browser's `PushSubscription.toJSON` gives. Raises ReachError."""
+    keys = content.get("keys") if isinstance(content, Mapping) else None
+    if not isinstance(keys, Mapping):
+        raise ReachError("shape")
+    parts = content.get("endpoint"), keys.get("p256dh"), keys.get("auth")
+    endpoint, p256dh, auth = (part if isinstance(part, str) else "" for part in parts)
+    if not (endpoint and p256dh and auth):
+        raise ReachError("shape")
+    given = PushSubscription(endpoint, p256dh, auth)
+    subscribe(session, office, participant_id, device_id, given, now)
 
 
 def _turn_off(session: Session, *which: sa.ColumnElement[bool]) -> int:
@@ -128,6 +165,11 @@ def unsubscribe(session: Session, participant_id: int, device_id: int, now: date
         _record(session, participant_id, device_id, "unsubscribe", now)
 
 
+def forget_device(session: Session, device_id: int) -> None:
+    """Remove the ways to a device that is no longer the participant's."""
+    _turn_off(session, Subscription.device_id == device_id)
+
+
 def forget(session: Session, participant_id: int) -> None:
     """Remove every way to reach a participant: all endpoints and the e-mail address."""
     _turn_off(session, Subscription.participant_id == participant_id)
@@ -142,7 +184,10 @@ def report(
     installed: bool,
     now: datetime,
 ) -> None:
-    """Keep what a browser says of itself: whether it may show reminders, and is installed."""
+    """Keep what a browser says of itself: whether it may show reminders, and is installed.
+
+    One that may not show any has lost its subscription, too. Raises ReachError.
+    """
     if permission not in PERMISSIONS:
         raise ReachError("permission")
     audit.lock_participant(session, participant_id)
@@ -152,6 +197,13 @@ def report(
         return
     device.permission, device.installed = permission, installed
     session.flush()
+    if permission != "granted":
+        session.execute(
+            sa.update(Subscription)
+            .where(Subscription.device_id == device_id, Subscription.state == "active")
+            .values(state="gone", gone_at=now)
+            .execution_options(synchronize_session=False)
+        )
     if before != permission:
         entry = audit.Entry(
             f"participant/device {device_id}",
@@ -200,6 +252,12 @@ def email_of(session: Session, office: PostOffice, participant_id: int) -> str |
     return None if kept is None else office.vault.unlock(kept)
 
 
+def has_email(session: Session, participant_id: int) -> bool:
+    """Whether there is an e-mail address."""
+    found = sa.select(Contact.id).where(Contact.participant_id == participant_id)
+    return session.scalar(found) is not None
+
+
 def send_test(office: PostOffice, participant_id: int, device_id: int, language: str) -> str:
     """Send a test push to this device now: `accepted`, `gone`, `retry`, `misconfigured`, `none`
     (not subscribed) or `wait` (one was sent a moment ago)."""
@@ -233,7 +291,9 @@ def send_test(office: PostOffice, participant_id: int, device_id: int, language:
     words = office.notices.test(language)
     pushes = office.pushes(public_id, participant_id, [address], words, language, TEST_LIFE)
     answers = office.send(pushes, ())
-    return _note_test(office, message_id, address, answers[public_id, address.subscription_id])
+    unanswered = Retry(None, None, "no_answer")
+    outcome = answers.get((public_id, address.subscription_id), unanswered)
+    return _note_test(office, message_id, address, outcome)
 
 
 def _note_test(office: PostOffice, message_id: int, address: Address, outcome: Outcome) -> str:
@@ -249,21 +309,33 @@ def _note_test(office: PostOffice, message_id: int, address: Address, outcome: O
                 reason=getattr(outcome, "reason", None),
             )
         )
-        subscription = session.get(Subscription, address.subscription_id)
+        living = session.scalar(  # it may have been turned off meanwhile
+            sa.select(Subscription).where(
+                Subscription.id == address.subscription_id, Subscription.state == "active"
+            )
+        )
         if isinstance(outcome, Accepted):
             session.get_one(Message, message_id).accepted_at = now
-            if subscription is not None:
-                subscription.accepted_at = now
-        elif isinstance(outcome, Gone) and subscription is not None:
-            subscription.state, subscription.gone_at = "gone", now
+            if living is not None:
+                living.accepted_at = now
+        elif isinstance(outcome, Misconfigured):
+            alarms.sound(
+                session, "push_misconfigured", f"status {outcome.status}: {outcome.reason}", now
+            )
+        elif isinstance(outcome, Gone) and living is not None:
+            living.state, living.gone_at = "gone", now
     return name
 
 
-def shown(session: Session, public_id: str, now: datetime) -> None:
-    """A phone has shown this message (its own word, once)."""
+def shown(session: Session, public_id: str, participant_id: int, now: datetime) -> None:
+    """A participant's phone has shown this message (its own word, once)."""
     session.execute(
         sa.update(Message)
-        .where(Message.public_id == public_id, Message.shown_at.is_(None))
+        .where(
+            Message.public_id == public_id,
+            Message.participant_id == participant_id,
+            Message.shown_at.is_(None),
+        )
         .values(shown_at=now)
     )
 
@@ -282,6 +354,12 @@ def opened(session: Session, public_id: str, participant_id: int, now: datetime)
     return True
 
 
+def is_test(session: Session, public_id: str) -> bool:
+    """Whether a message is the test that a person asked for."""
+    found = sa.select(Message.id).where(Message.public_id == public_id, Message.day.is_(None))
+    return session.scalar(found) is not None
+
+
 def told_of(session: Session, public_id: str, participant_id: int) -> list[Known]:
     """The assessments that a message told of, in their order."""
     ids = set(
@@ -297,10 +375,11 @@ def told_of(session: Session, public_id: str, participant_id: int) -> list[Known
 @dataclass(frozen=True, slots=True)
 class Phone:
     """What is known of one device, for its own page. `subscribed` is the hash of its living
-    subscription; `key_id` the key that was made with."""
+    subscription; `key_id` the key that was made with; `since` when it was made."""
 
     subscribed: str | None
     key_id: str | None
+    since: datetime | None
     permission: str | None
     installed: bool | None
     lost: bool
@@ -328,6 +407,7 @@ def phone(session: Session, participant_id: int, device_id: int) -> Phone:
     return Phone(
         row.endpoint_hash if row is not None and living else None,
         row.vapid_key if row is not None and living else None,
+        row.created_at if row is not None and living else None,
         device.permission,
         device.installed,
         row is not None and row.state == "gone",
@@ -394,7 +474,7 @@ def _push_state(session: Session, participant_id: int) -> str:
     )
     if "active" in states:
         return "on"
-    if "gone" in states:
+    if "gone" in states and devices[0].permission != "denied":
         return "lost"
     said = {"denied": "denied", "unsupported": "unsupported", "install": "not_installed"}
     return next((said[one.permission] for one in devices if one.permission in said), "off")

@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from pro_app.core import reminders
 from pro_app.core.library import Library
@@ -26,7 +26,7 @@ from pro_app.services.studies import CurrentStudy
 
 HORIZON = timedelta(days=2)  # how long before its opening an assessment's reminders are planned
 CHUNK = 1_000  # participants or assessments in one transaction
-REVIVED = ("moved", "paused", "withdrawn")  # a cancelled reminder that planning brings back
+REVIVED = ("moved", "paused", "withdrawn", "died")  # a cancelled reminder that planning brings back
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,10 @@ _unplanned = (
     .join(Participant, Participant.id == Assessment.participant_id)
     .outerjoin(Submission, Submission.assessment_id == Assessment.id)
     .where(Assessment.planned_at.is_(None), Assessment.cancelled_at.is_(None))
-    .order_by(Assessment.opens_at)
-    .limit(CHUNK)
+    .order_by(Assessment.opens_at, Assessment.id)
+    # as they are, not as they were: whoever moves windows or stops reminders holds the
+    # participant, and what they hold is left to them or to the next run
+    .with_for_update(of=(Participant, Assessment), key_share=True, skip_locked=True)
 )
 
 
@@ -103,7 +105,9 @@ def _plan(
 ) -> int:
     """Plan the reminders of up to CHUNK assessments that open soon: how many there were."""
     rules, zone = study.definition.reminders, study.definition.zone
-    found = session.execute(_unplanned.where(Assessment.opens_at <= now + HORIZON, whose)).all()
+    soon = _unplanned.where(Assessment.opens_at <= now + HORIZON, whose)
+    found = session.execute(soon.limit(CHUNK)).all()
+    fallen = _fallen(session, [one.id for one in found])
     rows: list[dict[str, Any]] = []
     for one in found:
         if one.ended or one.closes_at <= now:
@@ -111,11 +115,13 @@ def _plan(
         window = Window(one.opens_at, one.due_at, one.closes_at)
         minute = rules.minute_of(one.reminder_minute, one.participant_id)
         for planned in reminders.plan(window, rules, minute, zone):
-            due = planned.due_at
-            if due < now:  # entered late: nothing goes for a past time
-                due = rules.next_slot(now, minute, zone)
-            if due < planned.expires_at:
-                rows.append(_row(one.id, one.participant_id, planned, due, now))
+            due: datetime | None = planned.due_at
+            if planned.due_at < now:  # entered late: nothing goes for a past time
+                due = rules.slot_before(planned.expires_at, now, minute, zone)
+            if due is None:
+                continue
+            for channel in (planned.channel.value, *fallen.get((one.id, planned.step), ())):
+                rows.append(_row(one.id, one.participant_id, planned, channel, due, now))
     if rows:
         _upsert(session, rows)
     if found:
@@ -128,10 +134,30 @@ def _plan(
     return len(found)
 
 
+def _fallen(session: Session, assessment_ids: Sequence[int]) -> dict[tuple[int, str], list[str]]:
+    """The channels that stood in for one which failed, of reminders that planning brings back,
+    by assessment and step."""
+    failed = aliased(Reminder)
+    stood_in = sa.exists().where(
+        failed.assessment_id == Reminder.assessment_id,
+        failed.step == Reminder.step,
+        failed.state == "failed",
+    )
+    found: dict[tuple[int, str], list[str]] = {}
+    for assessment_id, step, channel in session.execute(
+        sa.select(Reminder.assessment_id, Reminder.step, Reminder.channel).where(
+            Reminder.assessment_id.in_(assessment_ids), _revivable, stood_in
+        )
+    ):
+        found.setdefault((assessment_id, step), []).append(channel)
+    return found
+
+
 def _row(
     assessment_id: int,
     participant_id: int,
     planned: reminders.Planned,
+    channel: str,
     due_at: datetime,
     now: datetime,
 ) -> dict[str, Any]:
@@ -139,7 +165,7 @@ def _row(
         "assessment_id": assessment_id,
         "participant_id": participant_id,
         "step": planned.step,
-        "channel": planned.channel.value,
+        "channel": channel,
         "state": "planned",
         "reason": None,
         "planned_for": planned.due_at,
@@ -155,16 +181,20 @@ def _row(
 _MOVED = ("state", "reason", "planned_for", "due_at", "expires_at", "lease", "lease_until")
 
 
+_revivable = sa.and_(
+    Reminder.state == "cancelled", sa.or_(*(Reminder.reason == reason for reason in REVIVED))
+)
+
+
 def _upsert(session: Session, rows: list[dict[str, Any]]) -> None:
     """Insert reminders; of those that exist, move the ones still planned and revive the ones
     cancelled for a reason that has passed."""
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert(Reminder) if dialect == "postgresql" else sqlite.insert(Reminder)
-    revivable = sa.and_(Reminder.state == "cancelled", Reminder.reason.in_(REVIVED))
     statement = insert.on_conflict_do_update(
         index_elements=["assessment_id", "step", "channel"],
         set_={name: insert.excluded[name] for name in _MOVED},
-        where=sa.or_(Reminder.state == "planned", revivable),
+        where=sa.or_(Reminder.state == "planned", _revivable),
     )
     session.connection().execute(statement, rows)
 
@@ -185,11 +215,23 @@ def add_fallback(session: sa.Connection, rows: list[dict[str, Any]]) -> None:
 
 def replan(session: Session, participant_ids: Sequence[int], now: datetime) -> None:
     """Have the reminders of participants planned anew: cancelled now, revived by planning."""
-    cancel(session, Reminder.participant_id.in_(participant_ids), "moved")
     session.execute(
         sa.update(Assessment)
         .where(Assessment.participant_id.in_(participant_ids), Assessment.closes_at > now)
         .values(planned_at=None)
+        .execution_options(synchronize_session=False)
+    )
+    cancel(session, Reminder.participant_id.in_(participant_ids), "moved")
+
+
+def withdraw_plan(session: Session, assessment_ids: Sequence[int]) -> None:
+    """Take back the reminders of assessments whose windows move or end; planning brings back
+    what no message went for, calls for the old window among it."""
+    unsent = ("planned", "listed", "expired")
+    session.execute(
+        sa.update(Reminder)
+        .where(Reminder.assessment_id.in_(assessment_ids), Reminder.state.in_(unsent))
+        .values(state="cancelled", reason="moved", lease=None, lease_until=None, sent_at=None)
         .execution_options(synchronize_session=False)
     )
 
@@ -255,9 +297,7 @@ def choose_hour(
     participant = audit.lock_participant(session, participant_id)
     if participant.reminder_minute == minute:
         return
-    before, after = (
-        None if one is None else str(one) for one in (participant.reminder_minute, minute)
-    )
+    before, after = _text(participant.reminder_minute), _text(minute)
     participant.reminder_minute = minute
     session.flush()
     replan(session, [participant_id], now)

@@ -19,9 +19,11 @@ from pro_app.core import schedule
 from pro_app.core.instruments import Instrument
 from pro_app.core.schedule import Change, Expected, Key, Kind, Placed, Window
 from pro_app.core.study import StudyDefinition
-from pro_app.models import AnchorDate, Assessment, Participant, Reminder, Submission
+from pro_app.models import AnchorDate, Assessment, Participant, Submission
 from pro_app.services import audit, reminders, status
 from pro_app.services.studies import CurrentStudy
+
+YEARS = range(1990, 2200)  # in which a day of a study can lie
 
 
 class ScheduleError(Exception):
@@ -62,6 +64,12 @@ def _anchors(session: Session, participant_ids: Sequence[int]) -> dict[int, dict
     return found
 
 
+def calendar(session: Session, study: CurrentStudy, participant_id: int) -> dict[Key, date]:
+    """The due day of everything that the calendar expects of a participant now."""
+    expected = _expected(study.definition, anchors(session, participant_id))
+    return {one.key: one.due_on for one in expected}
+
+
 def preview(
     session: Session,
     study: CurrentStudy,
@@ -75,26 +83,39 @@ def preview(
     if anchor not in {one.code for one in definition.anchors}:
         known = ", ".join(one.code for one in definition.anchors)
         raise ScheduleError(f"the study has no anchor {anchor!r}; it has {known}")
+    if day is not None and day.year not in YEARS:
+        raise ScheduleError(f"{day} is not a day of a study")
     if anchor == schedule.ENROLMENT and day is None:
         raise ScheduleError("the day of enrolment can be corrected, not removed")
     known_days = anchors(session, participant_id)
-    wanted = {**known_days, anchor: day} if day is not None else dict(known_days)
-    if day is None:
-        wanted.pop(anchor, None)
-    days = {code: known for code, known in wanted.items() if known is not None}
+    before = known_days.get(anchor)
+    days = {code: known for code, known in known_days.items() if code != anchor}
+    if day is not None:
+        days[anchor] = day
     expected = _expected(definition, days)
     there = _there(session, [participant_id]).get(participant_id, {})
-    placed = {key: one.placed for key, one in there.items()}
-    changes = schedule.reconcile(expected, placed, study.since)
+    changes = [] if day == before else _counted_changes(study, anchor, expected, there)
     moved = [there[one.key].id for one in changes if one.kind in {Kind.MOVED, Kind.CANCELLED}]
     return Diff(
         anchor,
-        known_days.get(anchor),
+        before,
         day,
         tuple(changes),
         reminders.count_planned(session, moved),
         tuple(schedule.overlaps(expected, recalls(instruments))),
         schedule.waiting(definition.timepoints, days),
+    )
+
+
+def _counted_changes(
+    study: CurrentStudy, anchor: str, expected: Sequence[Expected], there: Mapping[Key, _There]
+) -> list[Change]:
+    """What changes about the timepoints that count from an anchor; no other one moves with it,
+    so that what an amendment left as it was stays so."""
+    codes = {one.code for one in study.definition.timepoints if one.anchor == anchor}
+    placed = {key: one.placed for key, one in there.items() if key[0] in codes}
+    return schedule.reconcile(
+        [one for one in expected if one.timepoint in codes], placed, study.since
     )
 
 
@@ -171,6 +192,10 @@ def follow(
     The caller holds their streams. Whatever has closed by now stays as it is.
     """
     days = _anchors(session, participant_ids)
+    undated = [one for one in participant_ids if schedule.ENROLMENT not in days.get(one, {})]
+    if undated:
+        _date_enrolments(session, study, undated, now)
+        days = _anchors(session, participant_ids)
     there = _there(session, participant_ids)
     changes: dict[int, list[Change]] = {}
     for participant_id in participant_ids:
@@ -187,6 +212,25 @@ def follow(
     return sum(len(found) for found in changes.values())
 
 
+def _date_enrolments(
+    session: Session, study: CurrentStudy, participant_ids: Sequence[int], now: datetime
+) -> None:
+    """Give people who came before there were anchors the day of their enrolment."""
+    zone = study.definition.zone
+    rows: list[dict[str, Any]] = []
+    told: dict[str, list[audit.Entry]] = {}
+    for participant_id, created_at in session.execute(
+        sa.select(Participant.id, Participant.created_at).where(Participant.id.in_(participant_ids))
+    ):
+        day = created_at.astimezone(zone).date()
+        rows.append({"participant_id": participant_id, "anchor": schedule.ENROLMENT, "day": day})
+        told[audit.participant_stream(participant_id)] = [
+            audit.Entry("system", "set_anchor", "participant", schedule.ENROLMENT, None, _text(day))
+        ]
+    session.execute(sa.insert(AnchorDate), rows)
+    audit.record_many(session, now, told)
+
+
 def _expected(definition: StudyDefinition, days: Mapping[str, date]) -> list[Expected]:
     return schedule.expected(definition.timepoints, days, definition.zone)
 
@@ -198,6 +242,7 @@ class _There:
     id: int
     placed: Placed
     placed_at: datetime
+    cancelled_at: datetime | None
     public_id: str
 
 
@@ -230,7 +275,7 @@ def _there(session: Session, participant_ids: Sequence[int]) -> dict[int, dict[K
         held = not row[8] or row[11] is not None or bool(row[12])
         placed = Placed(window, held, cancelled=row[10] is not None)
         key = (row[1], row[2], row[3])
-        found.setdefault(row[0], {})[key] = _There(row[4], placed, row[9], row[13])
+        found.setdefault(row[0], {})[key] = _There(row[4], placed, row[9], row[10], row[13])
     return found
 
 
@@ -258,12 +303,10 @@ def _apply(
                 updates.append(_update(one, earlier, now))
                 entries.append(_moved_entry(one, earlier))
     if new:
-        session.execute(sa.insert(Assessment), new)
+        session.connection().execute(sa.insert(Assessment.__table__), new)  # type: ignore[arg-type]
     if updates:
         session.execute(sa.update(Assessment), updates)
-        reminders.cancel(
-            session, Reminder.assessment_id.in_([row["id"] for row in updates]), "moved"
-        )
+        reminders.withdraw_plan(session, [row["id"] for row in updates])
     audit.record_many(session, now, told)
 
 
@@ -290,13 +333,14 @@ def _update(change: Change, earlier: _There, now: datetime) -> dict[str, Any]:
     if change.window is None:
         return {"id": earlier.id, "cancelled_at": now, "planned_at": None}
     before = earlier.placed.window
-    offered = earlier.placed_at < before.closes_at and before.opens_at <= now
+    until = earlier.cancelled_at or now
+    offered = earlier.placed_at < before.closes_at and before.opens_at <= until
     return {
         "id": earlier.id,
         "opens_at": change.window.opens_at,
         "due_at": change.window.due_at,
         "closes_at": change.window.closes_at,
-        "placed_at": earlier.placed_at if offered and not earlier.placed.cancelled else now,
+        "placed_at": earlier.placed_at if offered else now,
         "cancelled_at": None,
         "planned_at": None,
     }

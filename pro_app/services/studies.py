@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.core.library import Library
+from pro_app.core.schedule import Asked
 from pro_app.core.study import StudyDefinition, StudyInstrument
 from pro_app.core.study_file import parse_study
 from pro_app.models import Site, Study, StudyVersion, Transaction
@@ -25,14 +26,14 @@ class CurrentStudy:
 
     `instruments` are those that any of its versions names, with every scoring that any of them
     names, in the order in which they came: what was asked once is scored and exported for ever.
-    `since` tells of timepoints that came with an amendment when that was loaded.
+    `since` tells of what an amendment asks, at a timepoint by an instrument, when it was loaded.
     """
 
     id: int
     version: int
     definition: StudyDefinition
     instruments: tuple[StudyInstrument, ...]
-    since: Mapping[str, datetime] = field(default_factory=dict)
+    since: Mapping[Asked, datetime] = field(default_factory=dict)
 
     def scorings(self, instrument: str) -> tuple[str, ...]:
         """The scorings of an instrument of any version; KeyError if none names it."""
@@ -55,7 +56,7 @@ def load(
     newest = study.versions[-1] if study.versions else None
     if newest is not None and newest.definition == content:
         return current(session, library, study.id)
-    fingerprint = _fingerprint(content, "" if newest is None else newest.fingerprint)
+    fingerprint = _fingerprint(content, now, newest.fingerprint if newest is not None else None)
     number = newest.number + 1 if newest is not None else 1
     version = StudyVersion(
         number=number, definition=dict(content), fingerprint=fingerprint, loaded_at=now
@@ -85,10 +86,12 @@ def _keep_sites(study: Study, definition: StudyDefinition) -> None:
             study.sites.append(Site(code=site.code, name=site.name))
 
 
-def _fingerprint(content: Mapping[str, Any], before: str) -> str:
-    """A hash of a version's content and of all versions before it."""
+def _fingerprint(content: Mapping[str, Any], now: datetime, before: str | None) -> str:
+    """A hash of a version's content and of all versions before it, and of when each amendment
+    was loaded: what is expected of people depends on that."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(f"{before}\n{text}".encode()).hexdigest()
+    history = "" if before is None else f"{before} {now.astimezone(UTC).isoformat()}"
+    return hashlib.sha256(f"{history}\n{text}".encode()).hexdigest()
 
 
 _newest = (
@@ -98,7 +101,9 @@ _newest = (
     .limit(1)
 )
 # by the newest version's fingerprint, which covers the versions before it
-_parsed: dict[str, tuple[StudyDefinition, tuple[StudyInstrument, ...], Mapping[str, datetime]]] = {}
+_parsed: dict[
+    str, tuple[StudyDefinition, tuple[StudyInstrument, ...], Mapping[Asked, datetime]]
+] = {}
 
 
 def current(session: Transaction, library: Library, study_id: int) -> CurrentStudy:
@@ -127,16 +132,27 @@ def _instruments(contents: Sequence[Mapping[str, Any]]) -> tuple[StudyInstrument
 
 def _since(
     definition: StudyDefinition, versions: Sequence[tuple[Mapping[str, Any], datetime]]
-) -> dict[str, datetime]:
-    """When each timepoint came that the first version did not have, but for retroactive ones."""
-    found: dict[str, datetime] = {}
-    known = {entry["code"] for entry in versions[0][0]["timepoints"]}
+) -> dict[Asked, datetime]:
+    """Since when the calendar asks what an earlier version's did not, by timepoint and
+    instrument; but for retroactive timepoints."""
+    found: dict[Asked, datetime] = {}
+    before = _asked(versions[0][0])
     for content, loaded_at in versions[1:]:
-        for entry in content["timepoints"]:
-            if entry["code"] not in known:
-                found.setdefault(entry["code"], loaded_at)
+        asked = _asked(content)
+        found |= dict.fromkeys(asked - before, loaded_at)
+        before = asked
     retroactive = {one.code for one in definition.timepoints if one.retroactive}
-    return {code: moment for code, moment in found.items() if code not in retroactive}
+    return {one: moment for one, moment in found.items() if one[0] not in retroactive}
+
+
+def _asked(content: Mapping[str, Any]) -> set[Asked]:
+    """What a version's calendar asks."""
+    return {
+        (entry["code"], instrument)
+        for entry in content["timepoints"]
+        if "anchor" in entry
+        for instrument in entry["instruments"]
+    }
 
 
 def parsed(study_id: int, version: int, fingerprint: str) -> CurrentStudy | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from flask import (
     Response,
@@ -45,6 +46,13 @@ def audience(name: str) -> Callable[[View], View]:
         return view
 
     return mark
+
+
+def from_worker(view: View) -> View:
+    """Mark a view that the service worker posts to. It has no page and so no token; what a
+    browser says of a request's origin stands in, which no page of another site can forge."""
+    view.from_worker = True  # type: ignore[attr-defined]
+    return view
 
 
 def device_cookie() -> str:
@@ -85,6 +93,12 @@ class Csrf(CSRFProtect):  # type: ignore[misc]
     Else its body would be read as a form first, at a tenth of the cost of saving an answer.
     """
 
+    def protect(self, apply_exemptions: bool = False) -> None:
+        """Refuse a request without its token, unless the worker may send it and it is ours."""
+        view = current_app.view_functions.get(request.endpoint or "")
+        if not (getattr(view, "from_worker", False) and _is_ours()):
+            super().protect(apply_exemptions)
+
     def _get_csrf_token(self) -> str | None:
         if request.is_json:
             return request.headers.get("X-CSRFToken")
@@ -92,9 +106,24 @@ class Csrf(CSRFProtect):  # type: ignore[misc]
         return found
 
 
+def _is_ours() -> bool:
+    """Whether a browser made this request for a page or the worker of this very site."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    address = urlsplit(house().settings.public_url)
+    return request.headers.get("Origin") == f"{address.scheme}://{address.netloc}"
+
+
 def person() -> Person:
     """The participant of this request; only for views of the audience `participant`."""
     found: Person = g.person
+    return found
+
+
+def owner() -> Person:
+    """Whose phone this is, locked or not; only for views of the audience `device`."""
+    found: Person = g.person or g.locked
     return found
 
 
@@ -145,6 +174,11 @@ def _turn_away() -> BaseResponse:
         return _locked_json()
     if request.method == "POST" and g.locked is not None and g.locked.has_pin:
         return carry(request.full_path.rstrip("?"))
+    return to_sign_in()
+
+
+def to_sign_in() -> BaseResponse:
+    """On to the code or the PIN, and afterwards back to a page that was to be read."""
     if request.method == "GET":
         session["next"] = request.path
     if g.locked is None:

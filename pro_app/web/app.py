@@ -13,11 +13,24 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
+from pro_app.catalogues import CATALOGUES
 from pro_app.config import ROOT, Settings
 from pro_app.core.library import load_library
 from pro_app.migrations import is_current
 from pro_app.models import Database
-from pro_app.web import access, errors, files, join, layout, locale, participant, questionnaire
+from pro_app.services import checks
+from pro_app.web import (
+    access,
+    errors,
+    files,
+    join,
+    layout,
+    locale,
+    participant,
+    pwa,
+    questionnaire,
+    reminders,
+)
 from pro_app.web.house import Clock, House, furnish, house, system_clock
 from pro_app.wiring import post_office
 
@@ -38,7 +51,8 @@ class NotReady(Exception):
 
 
 def build(settings: Settings, clock: Clock | None) -> Flask:
-    """See `pro_app.create_app`. Raises NotReady, or DefinitionError for a faulty instrument."""
+    """See `pro_app.create_app`. Raises NotReady, StartRefused, or DefinitionError for a faulty
+    instrument."""
     app = Flask(
         __name__,
         root_path=str(ROOT),
@@ -50,19 +64,21 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     if not is_current(database):
         raise NotReady("the database is not up to date: run `pro-app db upgrade`")
     library = load_library(ROOT / "questionnaires")
-    locale.compile_catalogues()
     office = post_office(settings, database, library, clock or system_clock)
+    if clock is None:  # the real one
+        now = office.clock()
+        checks.before_start(database, library, settings.vapid_subject, office.key_id, now)
     furnish(app, House(settings, database, library, office.clock, office))
     Babel(
         app,
         locale_selector=lambda: locale.parsed(locale.chosen_language(layout.languages())),
-        default_translation_directories=str(locale.CATALOGUES),
+        default_translation_directories=str(CATALOGUES),
     )
     app.before_request(access.admit)
     access.Csrf(app)
     Compress(app)
-    for blueprint in (join.blueprint, participant.blueprint, questionnaire.blueprint):
-        app.register_blueprint(blueprint)
+    for rooms in (join, participant, questionnaire, reminders, pwa):
+        app.register_blueprint(rooms.blueprint)
     if settings.demo:
         from pro_app.demo.web import blueprint as demo  # only where the demonstration is shown
 
@@ -104,7 +120,8 @@ def _configure(app: Flask, settings: Settings) -> None:
         COMPRESS_STREAMS=True,
         COMPRESS_EVALUATE_CONDITIONAL_REQUEST=False,  # nothing here has an ETag
         COMPRESS_MIMETYPES=[
-            "text/html", "text/css", "text/javascript", "application/json", "image/svg+xml",
+            "text/html", "text/css", "text/javascript", "text/calendar", "application/json",
+            "image/svg+xml",
         ],
     )  # fmt: skip
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}

@@ -151,7 +151,7 @@ def _language_in(study: studies.CurrentStudy) -> str:
 @access.audience("device")
 def pin() -> Page:
     """Choose a PIN for this phone."""
-    if _own_device().has_pin:
+    if access.owner().has_pin:
         return redirect(url_for("participant.today"))
     return render_template("join/pin.html", fault=None)
 
@@ -160,7 +160,7 @@ def pin() -> Page:
 @access.audience("device")
 def set_pin() -> Page:
     """Keep the PIN's hash and begin the first session."""
-    device = _own_device()
+    device = access.owner()
     if device.has_pin:
         return redirect(url_for("participant.today"), 303)
     chosen = request.form.get("pin", "").strip()
@@ -177,11 +177,6 @@ def set_pin() -> Page:
         enrolment.set_pin(database, device.device_id, chosen, house().clock())
     access.begin_session(device.device_id)
     return redirect(access.next_page(), 303)
-
-
-def _own_device() -> enrolment.Person:
-    found: enrolment.Person = g.person or g.locked
-    return found
 
 
 @blueprint.get("/new-code")

@@ -9,20 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.core import UnknownLocaleError
 from babel.dates import format_datetime, get_timezone_location
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from flask import g, request
 
-from pro_app.config import ROOT
 from pro_app.core.study import LANGUAGES
 
-CATALOGUES = ROOT / "translations"
 NAMES = {"ms": "Bahasa Melayu", "en": "English", "zh_Hans": "简体中文", "ta": "தமிழ்"}
 TEXT_SIZES = 3
 TRADITIONAL = frozenset({"TW", "HK", "MO"})  # regions that write Chinese in traditional script
@@ -90,7 +85,7 @@ def chosen_text_size() -> int:
 def moment_text(moment: datetime, zone: ZoneInfo, language: str) -> str:
     """Day, time and whose time it is: `Wednesday, 25 Nov 2026, 23:59 (Kuala Lumpur)`."""
     time = format_datetime(moment, "HH:mm", tzinfo=zone, locale=language)
-    day, place = day_text(moment, zone, language), _zone_name(zone.key, language)
+    day, place = day_text(moment, zone, language), zone_name(zone.key, language)
     return f"{day} {time}（{place}）" if language == "zh_Hans" else f"{day}, {time} ({place})"
 
 
@@ -101,20 +96,6 @@ def day_text(moment: datetime, zone: ZoneInfo, language: str) -> str:
 
 
 @lru_cache(maxsize=1_000)
-def _zone_name(zone: str, language: str) -> str:
+def zone_name(zone: str, language: str) -> str:
+    """A zone's place as people say it: `Kuala Lumpur`."""
     return get_timezone_location(ZoneInfo(zone), locale=language, return_city=True)
-
-
-def compile_catalogues(root: Path = CATALOGUES) -> None:
-    """Make the machine's form of every catalogue whose text is newer than it."""
-    for language in LANGUAGES:
-        text = root / language / "LC_MESSAGES" / "messages.po"
-        machine = text.with_suffix(".mo")
-        if machine.exists() and machine.stat().st_mtime >= text.stat().st_mtime:
-            continue
-        with text.open("rb") as file:
-            catalogue = read_po(file, locale=language)
-        fresh = machine.with_suffix(".new")
-        with fresh.open("wb") as file:
-            write_mo(file, catalogue)
-        fresh.replace(machine)

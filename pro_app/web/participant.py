@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from flask import Blueprint, g, jsonify, redirect, render_template, request, session, url_for
 from flask_wtf.csrf import generate_csrf
@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.models import Participant
-from pro_app.services import answers, assessments, enrolment
+from pro_app.services import answers, assessments, enrolment, reach
 from pro_app.services.assessments import Known
 from pro_app.services.enrolment import PinResult
-from pro_app.web import access, join, layout
+from pro_app.web import access, join, layout, phone
 from pro_app.web.house import house
 
 blueprint = Blueprint("participant", __name__)
@@ -93,13 +93,30 @@ def today() -> Page:
     assert study is not None  # noqa: S101 (a participant has a study)
     with house().database.reading() as database:
         found = assessments.today(database, study.definition, person.participant_id, now)
-        cards = [_card(database, place, known) for place, known in enumerate(found.open, start=1)]
+        open_now = cards(database, found.open)
+        own = reach.phone(database, person.participant_id, person.device_id)
+        has_email = reach.has_email(database, person.participant_id)
     upcoming = None
     if found.next is not None:
-        labels = {point.code: point.labels for point in study.definition.timepoints}
-        label = labels.get(found.next.timepoint, {}).get(layout.language())
+        points = {point.code: point for point in study.definition.timepoints}
+        point = points.get(found.next.timepoint)
+        label = point and point.label(layout.language(), found.next.occurrence)
         upcoming = (label, found.next.facts.opens_at)
-    return render_template("participant/today.html", cards=cards, upcoming=upcoming, found=found)
+    return render_template(
+        "participant/today.html",
+        cards=open_now,
+        upcoming=upcoming,
+        found=found,
+        reminders=phone.state(own),
+        undecided=not has_email and phone.is_undecided(own),
+        has_email=has_email,
+        facts=phone.facts(own),
+    )
+
+
+def cards(database: Session, known: Iterable[Known]) -> list[dict[str, object]]:
+    """What the cards of these open assessments show."""
+    return [_card(database, place, one) for place, one in enumerate(known, start=1)]
 
 
 def _card(database: Session, place: int, known: Known) -> dict[str, object]:

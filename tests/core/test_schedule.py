@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pro_app.core.schedule import (
     DAY,
     MOST_OCCURRENCES,
+    Asked,
     Change,
     Expected,
     Key,
@@ -436,7 +437,7 @@ def test_what_somebody_began_and_was_cancelled_is_restored_where_it_was() -> Non
 def test_a_visit_that_comes_with_an_amendment_is_missed_by_nobody() -> None:
     """Day 14 was added on 15 December: expected of those alone whose day 14 is still to come."""
     day_14 = visit("day_14", 14, instruments=("q",))
-    since = {"day_14": NOON}
+    since = {("day_14", "q"): NOON}
     early, recent = date(2026, 11, 2), date(2026, 12, 8)
     for closed_before in (NOON, None):
         past = reconcile(on(early, day_14), {}, since, closed_before)
@@ -451,7 +452,7 @@ def test_a_window_that_closes_as_the_amendment_comes_is_over() -> None:
     (one,) = on(TWELFTH, DAY_28)
     closes, tick = one.window.closes_at, timedelta(microseconds=1)
     for moment, changes in [(closes, 0), (closes - tick, 1)]:
-        assert len(reconcile([one], {}, {"day_28": moment})) == changes
+        assert len(reconcile([one], {}, {("day_28", "q"): moment})) == changes
         assert len(reconcile([one], {}, {}, moment)) == changes
 
 
@@ -519,13 +520,18 @@ steps = st.one_of(
 )
 
 
+def asked(version: tuple[Timepoint, ...]) -> list[Asked]:
+    """What a version of the calendar asks, at which timepoint by which instrument."""
+    return [(one.code, instrument) for one in version for instrument in one.instruments]
+
+
 @dataclass
 class Story:
     """One participant's schedule, kept as the service keeps it."""
 
     now: datetime = START
     versions: list[tuple[Timepoint, ...]] = field(default_factory=lambda: [ONE])
-    since: dict[str, datetime] = field(default_factory=dict)
+    since: dict[Asked, datetime] = field(default_factory=dict)
     days: dict[str, date] = field(default_factory=dict)
     there: dict[Key, Placed] = field(default_factory=dict)
 
@@ -554,17 +560,17 @@ class Story:
                 self.there[key] = replace(self.there[key], held=True)
 
     def amend(self, version: tuple[Timepoint, ...]) -> None:
-        known = {one.code for one in self.versions[0]} | self.since.keys()
+        known = set(asked(self.versions[0])) | self.since.keys()
         self.versions.append(version)
-        self.since |= {one.code: self.now for one in version if one.code not in known}
+        self.since |= {one: self.now for one in asked(version) if one not in known}
         self.follow(self.now)
 
     def expected(self) -> list[Expected]:
         return expected(self.versions[-1], self.days, KUALA_LUMPUR)
 
-    def in_force(self) -> Mapping[str, datetime]:
+    def in_force(self) -> Mapping[Asked, datetime]:
         stated = {one.code for one in self.versions[-1] if one.retroactive}
-        return {code: moment for code, moment in self.since.items() if code not in stated}
+        return {one: moment for one, moment in self.since.items() if one[0] not in stated}
 
     def follow(self, closed_before: datetime | None) -> None:
         before = dict(self.there)
@@ -605,7 +611,7 @@ class Story:
         over = {
             key
             for key, window in wanted.items()
-            if key[0] in in_force and window.closes_at <= in_force[key[0]]
+            if (key[0], key[2]) in in_force and window.closes_at <= in_force[key[0], key[2]]
         }
         live = {key: one.window for key, one in self.there.items() if not one.cancelled}
         for key, window in live.items():

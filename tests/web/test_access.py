@@ -10,7 +10,7 @@ from flask import Flask, request
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from pro_app.models import Assessment, Database
+from pro_app.models import Assessment, Database, Message, Participant
 from pro_app.services import enrolment
 from tests.conftest import KEY, PIN, Enrolled, Site, TestClock, make_app, snapshot
 from tests.pages import Browser
@@ -43,7 +43,33 @@ AUDIENCES = {
     "questionnaire.submit": "participant",
     "questionnaire.receipt": "participant",
     "questionnaire.sheet": "public",
+    "reminders.index": "participant",
+    "reminders.subscribe": "participant",
+    "reminders.renew": "device",
+    "reminders.report": "participant",
+    "reminders.send_test": "participant",
+    "reminders.turn_off": "participant",
+    "reminders.later": "participant",
+    "reminders.ask_code": "participant",
+    "reminders.choose_hour": "participant",
+    "reminders.set_email": "participant",
+    "reminders.make_calendar": "participant",
+    "reminders.opened": "device",
+    "reminders.note": "device",
+    "reminders.feed": "public",  # its secret address is the key
+    "pwa.worker": "public",
+    "pwa.manifest": "public",
+    "pwa.icon": "public",
 }
+FROM_WORKER = {"reminders.renew", "reminders.note"}  # posted to without a page and its token
+KEPT = {  # what caches may hold; everything else is no-store
+    "static": "public, max-age=31536000, immutable",
+    "reminders.feed": "private, max-age=3600",
+    "pwa.worker": "no-cache",
+    "pwa.manifest": "public, max-age=86400",
+    "pwa.icon": "public, max-age=604800",
+}
+MESSAGE, CALENDAR = "message-of-mine", "calendar-of-mine"
 
 
 class Cast:
@@ -59,6 +85,16 @@ class Cast:
         done = site.open(self.other, "month_3")[0]
         site.answer_all(done)
         self.receipt = site.submit(done)
+        with site.database.writing() as session:
+            session.add(
+                Message(
+                    public_id=MESSAGE,
+                    participant_id=self.mine.id,
+                    channel="push",
+                    created_at=site.clock(),
+                )
+            )
+            session.get_one(Participant, self.mine.id).calendar_id = CALENDAR
 
     def secrets_of(self, person: Enrolled) -> list[str]:
         """Words that tell something of a person."""
@@ -92,6 +128,10 @@ def address(rule: Rule, sheet: Assessment, app: Flask) -> str:
         "language": "en",
         "version": "000000000000",
         "filename": "css/look.css",
+        "message": MESSAGE,
+        "what": "shown",
+        "secret": CALENDAR,
+        "name": "icon-192.png",
     }
     built: Any = rule.build({name: values[name] for name in rule.arguments}, append_unknown=False)
     return str(built[1])
@@ -144,7 +184,7 @@ def test_a_stranger_gets_nothing_of_anybody(
                     method=method,
                     data={"csrf_token": browser.page.token()} if method == "POST" else None,
                 )
-                told = response.text + str(response.headers)
+                told = response.data.decode(errors="replace") + str(response.headers)
                 found = [word for word in words if word in told]
                 if AUDIENCES[rule.endpoint] in {"device", "participant"} and method != "OPTIONS":
                     assert turned_away(rule, response)
@@ -223,6 +263,11 @@ def test_reading_changes_nothing(
             with subtests.test(rule.endpoint, method=method):
                 path = address(rule, cast.my_sheet, app)
                 assert joined.client.open(path, method=method).status_code < 500
+                if (rule.endpoint, method) == ("reminders.opened", "GET"):
+                    # a tap is noted, once: it alone proves that a reminder has reached its person
+                    before["message"] = [
+                        (*row[:-1], cast.site.clock()) for row in before["message"]
+                    ]
                 assert without_seen(cast.site.database) == before
 
 
@@ -249,6 +294,52 @@ def test_nothing_is_taken_without_a_token(
                     checked += 1
         assert without_seen(cast.site.database) == before
     assert checked >= 40
+
+
+@pytest.mark.parametrize(
+    ("headers", "taken"),
+    [
+        ({}, False),
+        ({"Sec-Fetch-Site": "same-origin"}, True),
+        ({"Sec-Fetch-Site": "same-site"}, False),
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Sec-Fetch-Site": "none"}, False),
+        ({"Origin": "http://localhost"}, True),
+        ({"Origin": "http://localhost:81"}, False),
+        ({"Origin": "https://localhost"}, False),
+        ({"Origin": "http://localhost.evil.example"}, False),
+        ({"Origin": "null"}, False),
+        ({"Origin": "http://localhost", "Sec-Fetch-Site": "cross-site"}, False),
+    ],
+)
+def test_the_worker_posts_without_a_token_but_only_from_here(
+    app: Flask,
+    cast: Cast,
+    joined: Browser,
+    headers: dict[str, str],
+    taken: bool,
+    subtests: pytest.Subtests,
+) -> None:
+    """And only where the worker posts: no other view is opened by a request's origin."""
+    posts = [rule for rule in rules(app) if "POST" in (rule.methods or ())]
+    assert {rule.endpoint for rule in posts} > FROM_WORKER
+    before = without_seen(cast.site.database)
+    for rule in posts:
+        with subtests.test(rule.endpoint):
+            path = address(rule, cast.my_sheet, app)
+            response = joined.client.post(path, json={}, headers=headers)
+            free = taken and rule.endpoint in FROM_WORKER
+            assert (response.status_code != 400) is free, response.text
+    assert (without_seen(cast.site.database) != before) is taken, "the message was shown"
+
+
+def test_the_worker_of_a_stranger_is_turned_away(app: Flask, cast: Cast) -> None:
+    client = app.test_client()
+    before = without_seen(cast.site.database)
+    for path in (f"/r/{MESSAGE}/shown", f"/r/{MESSAGE}/opened", "/reminders/renewal"):
+        response = client.post(path, headers={"Sec-Fetch-Site": "same-origin"})
+        assert (response.status_code, response.location) == (302, "/join/")
+    assert without_seen(cast.site.database) == before
 
 
 def test_a_token_of_another_browser_is_refused(app: Flask, cast: Cast, joined: Browser) -> None:
@@ -372,11 +463,8 @@ def test_every_page_carries_its_headers(
                 headers = response.headers
                 assert headers["X-Content-Type-Options"] == "nosniff"
                 assert headers["Referrer-Policy"] == "no-referrer"
-                lasting = rule.endpoint == "static"
-                assert headers["Cache-Control"] == (
-                    "public, max-age=31536000, immutable" if lasting else "no-store"
-                )
-                if response.mimetype == "text/html" and not lasting:
+                assert headers["Cache-Control"] == KEPT.get(rule.endpoint, "no-store")
+                if response.mimetype == "text/html":
                     assert headers.getlist("Content-Security-Policy") == [POLICY]
                     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
                     assert "camera=()" in headers["Permissions-Policy"]

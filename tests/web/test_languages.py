@@ -9,19 +9,24 @@ from functools import cache
 from html.parser import HTMLParser
 
 import pytest
+import sqlalchemy as sa
 from babel.messages.pofile import read_po
 from flask import Flask, Response, template_rendered
 from jinja2 import Template
 
 from pro_app.config import ROOT
 from pro_app.core.library import Library
-from pro_app.services import assessments, enrolment
+from pro_app.delivery import Accepted, Gone, Misconfigured, Post, Retry
+from pro_app.models import Assessment, Message, Reminder, StudyVersion
+from pro_app.services import assessments, enrolment, studies
 from pro_app.web.house import House
 from tests.conftest import PIN, Enrolled, Site
 from tests.pages import LANGUAGES, Browser, Page
+from tests.services.trial import Letterbox, Recorder, subscribe, trial_content
 
 MARK = "Demonstration wording, not the validated questionnaire"
-LATIN = {"PIN", "Aa", "count"}  # Latin words of a page in any script; {count} is for the script
+# Latin words of a page in any script; {count} is for the script, the last three an example
+LATIN = {"PIN", "Aa", "count", "iPhone", "iPad", "JavaScript", "name", "example", "com"}
 RECEIPT = re.compile(r"[0-9A-F]{4}(-[0-9A-F]{4}){2}")
 VOID = {"meta", "link", "input", "br", "img", "hr", "progress"}
 
@@ -141,6 +146,7 @@ def test_every_page_is_in_its_language(
     later = web_site.open(person, "month_3", timedelta(days=90), timedelta(days=97))[0]
     for path in ("/today", "/practice", "/notice"):
         reader.get(path)
+    reminders(reader, app, web_site, person)
     for public_id, instrument in ((lupusqol, "lupusqol"), (sf36, "sf36v1")):
         fill_in(reader, f"/questionnaires/{public_id}", web_site, instrument)
     reader.get(f"/questionnaires/{later.public_id}", status=403)
@@ -195,6 +201,62 @@ def join(reader: Reader, person: Enrolled) -> None:
         reader.post("/join/pin", status=422, pin=pin, again=again)
     reader.post("/join/pin", pin=PIN, again=PIN)
     reader.get("/join/")
+
+
+def reminders(reader: Reader, app: Flask, site: Site, person: Enrolled) -> None:
+    """How to be reminded in every state of the phone, every fault, and where late taps lead."""
+    house: House = app.extensions["pro_app"]
+    office = replace(house.post_office, post=Post(Recorder(), Letterbox()))
+    app.extensions["pro_app"] = replace(house, post_office=office)
+    with site.database.writing() as session:
+        content = dict(session.scalars(sa.select(StudyVersion.definition)).one())
+        content["reminders"] = trial_content(site.library)["reminders"]
+        studies.load(session, site.library, content, site.clock())
+    path = "/reminders/"
+    reader.get("/today")
+    for permission in ("default", "denied", "unsupported", "install", "granted"):
+        reader.get(path)
+        reader.send(f"{path}report", {"permission": permission, "installed": False})
+        reader.get("/today")
+    reader.get(path)
+    reader.post(f"{path}test")
+    subscribe(site, person, 1)
+    reader.get("/today")
+    for answer in (Accepted(201), Retry(503, None, "server"), Misconfigured(403, "x"), Gone(410)):
+        office.post.push.answer = answer  # type: ignore[attr-defined]
+        reader.get(path)
+        reader.post(f"{path}test")
+        reader.post(f"{path}test")
+        site.clock.forward(seconds=31)
+    reader.post(f"{path}code")
+    reader.post(f"{path}hour", status=422, hour="x")
+    reader.post(f"{path}hour", hour="600")
+    reader.post(f"{path}email", status=422, email="")
+    reader.post(f"{path}email", status=422, email="x")
+    reader.get("/today")
+    reader.post(f"{path}email", email="me@example.org")
+    reader.get("/today")
+    reader.post(f"{path}email", action="remove")
+    reader.post(f"{path}calendar")
+    reader.post(f"{path}off")
+    reader.post(f"{path}later")
+    (closed,) = site.open(person, "month_3", timedelta(days=-2), timedelta(days=-1), occurrence=9)
+    reader.get(tap(site, person, closed))
+    app.extensions["pro_app"] = house
+
+
+def tap(site: Site, person: Enrolled, assessment: Assessment) -> str:
+    """What the tap on a reminder of this assessment opens."""
+    now = site.clock()
+    owner = {"participant_id": person.id, "channel": "push", "created_at": now}
+    with site.database.writing() as session:
+        message = Message(public_id="told-of-one", day=now.date(), **owner)
+        session.add(message)
+        session.flush()
+        moments = {"planned_for": now, "due_at": now, "expires_at": now}
+        told = {"assessment_id": assessment.id, "message_id": message.id}
+        session.add(Reminder(step="opening", state="sent", **owner, **moments, **told))
+    return "/r/told-of-one"
 
 
 def fill_in(reader: Reader, path: str, site: Site, instrument: str) -> None:

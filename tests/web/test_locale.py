@@ -13,6 +13,7 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pro_app.catalogues import CATALOGUES, compile_catalogues
 from pro_app.core.study import LANGUAGES
 from pro_app.web import locale
 from tests.conftest import Site
@@ -65,19 +66,19 @@ def test_a_malformed_header_gets_the_first_language(
 def test_a_catalogue_is_compiled_when_its_text_is_newer(tmp_path: Path) -> None:
     for language in LANGUAGES:
         folder = tmp_path / language / "LC_MESSAGES"
-        shutil.copytree(locale.CATALOGUES / language / "LC_MESSAGES", folder)
+        shutil.copytree(CATALOGUES / language / "LC_MESSAGES", folder)
         (folder / "messages.mo").unlink(missing_ok=True)
-    locale.compile_catalogues(tmp_path)
+    compile_catalogues(tmp_path)
     machine = tmp_path / "ta" / "LC_MESSAGES" / "messages.mo"
     text = machine.with_suffix(".po")
     first = machine.read_bytes()
     assert "இன்று".encode() in first
     machine.write_bytes(b"kept")
     os.utime(machine, ns=(text.stat().st_mtime_ns, text.stat().st_mtime_ns + 1))
-    locale.compile_catalogues(tmp_path)
+    compile_catalogues(tmp_path)
     assert machine.read_bytes() == b"kept"
     os.utime(machine, (0, 0))
-    locale.compile_catalogues(tmp_path)
+    compile_catalogues(tmp_path)
     assert machine.read_bytes() == first
     assert {one.suffix for one in machine.parent.iterdir()} == {".po", ".mo"}
 

@@ -1,0 +1,289 @@
+"""The commands of `participant`: from enrolling to withdrawal, and how each can be reached."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import click
+
+from pro_app.cli_desk import Day, Desk, desk, now, study_option
+from pro_app.cli_text import diff_lines, reach_text
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from pro_app.config import Settings
+    from pro_app.core.schedule import Key
+    from pro_app.models import Participant
+    from pro_app.services.schedule import Diff
+    from pro_app.services.studies import CurrentStudy
+
+
+@click.group("participant")
+def participant_group() -> None:
+    """Participants."""
+
+
+@participant_group.command("add")
+@click.argument("number")
+@click.option("--language", required=True, help="ms, en, zh_Hans or ta")
+@click.option("--site", default="01", show_default=True, help="the site's code")
+@click.option("--enrolled", type=Day(), help="the day of enrolment; today if left out")
+@study_option
+def participant_add(
+    number: str, language: str, site: str, enrolled: date | None, study_code: str | None
+) -> None:
+    """Enrol the participant with study NUMBER; print joining link, code and QR picture."""
+    from pro_app.services import enrolment
+
+    at = desk()
+    with at.database.writing() as session:
+        study = at.study(session, study_code)
+        participant = enrolment.add_participant(
+            session, study, site, number, language, now(), enrolled
+        )
+        code = enrolment.issue_code(session, participant.id, at.settings.secret_key, now())
+    print_joining(at.settings, code, language)
+
+
+@participant_group.command("code")
+@click.argument("number")
+@click.option("--phone-lost", is_flag=True, help="the phones joined so far open nothing any more")
+@study_option
+def participant_code(number: str, phone_lost: bool, study_code: str | None) -> None:
+    """Make a new joining code; the participant's older codes are dead."""
+    from pro_app.services import enrolment
+
+    at = desk()
+    with at.database.writing() as session:
+        participant = at.participant(session, at.study(session, study_code), number)
+        code = enrolment.issue_code(
+            session, participant.id, at.settings.secret_key, now(), phone_lost
+        )
+        language = participant.language
+    print_joining(at.settings, code, language)
+
+
+@participant_group.command("anchor")
+@click.argument("number")
+@click.argument("anchor")
+@click.argument("day", type=Day(), metavar="[DATE]", required=False)
+@click.option("--remove", is_flag=True, help="the date was wrong and is not known")
+@click.option("--yes", is_flag=True, help="apply without asking")
+@study_option
+def participant_anchor(
+    number: str, anchor: str, day: date | None, remove: bool, yes: bool, study_code: str | None
+) -> None:
+    """Set or correct the DATE of an ANCHOR; the changes are shown before they are made."""
+    from pro_app.services import schedule
+
+    if (day is None) != remove:
+        raise click.UsageError("give either a DATE like 2026-11-22 or --remove")
+    at = desk()
+    with at.database.snapshot() as session:
+        study = at.study(session, study_code)
+        participant = at.participant(session, study, number)
+        refuse_ended(participant)
+        diff = schedule.preview(session, study, at.library.instruments, participant.id, anchor, day)
+        held = held_reasons(session, participant.id, diff)
+    if diff.before == diff.after:
+        click.echo(f"{number}: the {anchor} date is {diff.after or 'not known'} already")
+        return
+    for line in diff_lines(diff, held, study.definition.zone):
+        click.echo(line)
+    if day is not None and day > now().astimezone(study.definition.zone).date():
+        click.echo("note: the date lies in the future")
+    if not yes:
+        click.confirm("Apply this?", abort=True)
+    with at.database.writing() as session:
+        study = at.study(session, study_code)
+        applied = schedule.set_anchor(
+            session, study, at.library.instruments, participant.id, anchor, day, now()
+        )
+        if (applied.before, applied.changes) != (diff.before, diff.changes):  # nothing is kept
+            raise click.ClickException("it has changed meanwhile; nothing was applied, try again")
+    click.echo(f"{number}: the {anchor} date is {diff.after or 'not known'}")
+
+
+def refuse_ended(participant: Participant) -> None:
+    """Stop where nothing can change any more."""
+    if participant.died_at is not None:
+        raise click.ClickException(f"{participant.number} has died")
+    if participant.withdrawn_at is not None:
+        raise click.ClickException(f"{participant.number} has withdrawn")
+
+
+def held_reasons(session: Session, participant_id: int, diff: Diff) -> dict[Key, str]:
+    """Why the assessments of a diff that stay do so."""
+    from pro_app.core.schedule import Kind
+    from pro_app.services import assessments
+
+    staying = {change.key for change in diff.changes if change.kind is Kind.STAYS}
+    found = {}
+    for known in assessments.of_participant(session, participant_id):
+        key = (known.timepoint, known.occurrence, known.instrument)
+        if key in staying:
+            begun = known.facts.started_at is not None
+            done = known.facts.submitted_at is not None
+            found[key] = "done" if done else "begun" if begun else "opened by hand"
+    return found
+
+
+@participant_group.command("email")
+@click.argument("number")
+@click.argument("address", required=False)
+@click.option("--remove", is_flag=True, help="no e-mails any more")
+@study_option
+def participant_email(
+    number: str, address: str | None, remove: bool, study_code: str | None
+) -> None:
+    """Take an e-mail ADDRESS for reminders, or remove it."""
+    from pro_app.services import reach
+
+    if (not address) != remove:
+        raise click.UsageError("give either an ADDRESS or --remove")
+    at = desk()
+    with at.database.writing() as session:
+        participant = at.participant(session, at.study(session, study_code), number)
+        refuse_ended(participant)
+        try:
+            reach.set_email(session, at.office(), participant.id, None, address or "", now())
+        except reach.ReachError:
+            raise click.ClickException("this is no e-mail address that can be written to") from None
+    click.echo(f"{number}: e-mail reminders are {'off' if remove else 'on'}")
+
+
+@participant_group.command("pause")
+@click.argument("number")
+@study_option
+def participant_pause(number: str, study_code: str | None) -> None:
+    """Send no reminders from now on; the questionnaires stay open."""
+    from pro_app.services import reminders
+
+    at = desk()
+    with at.database.writing() as session:
+        participant = at.participant(session, at.study(session, study_code), number)
+        refuse_ended(participant)
+        reminders.pause(session, participant.id, now())
+    click.echo(f"{number}: no reminders until `pro-app participant resume {number}`")
+
+
+@participant_group.command("resume")
+@click.argument("number")
+@study_option
+def participant_resume(number: str, study_code: str | None) -> None:
+    """Send reminders again; those of the time between are not sent after the event."""
+    from pro_app.services import reminders
+
+    at = desk()
+    with at.database.writing() as session:
+        study = at.study(session, study_code)
+        participant = at.participant(session, study, number)
+        refuse_ended(participant)
+        reminders.resume(session, study, participant.id, now())
+    click.echo(f"{number}: reminders go again")
+
+
+@participant_group.command("withdraw")
+@click.argument("number")
+@study_option
+def participant_withdraw(number: str, study_code: str | None) -> None:
+    """End participation: devices and codes are dead at once, the data stay."""
+    from pro_app.services import enrolment
+
+    at = desk()
+    with at.database.writing() as session:
+        participant = at.participant(session, at.study(session, study_code), number)
+        enrolment.withdraw(session, participant.id, now())
+    click.echo(f"{number} has withdrawn")
+
+
+@participant_group.command("died")
+@click.argument("number")
+@study_option
+def participant_died(number: str, study_code: str | None) -> None:
+    """Record a death: nothing is sent or expected any more, the data stay."""
+    from pro_app.services import enrolment
+
+    at = desk()
+    with at.database.writing() as session:
+        participant = at.participant(session, at.study(session, study_code), number)
+        enrolment.record_death(session, participant.id, now())
+    click.echo(f"{number} has died")
+
+
+@participant_group.command("readmit")
+@click.argument("number")
+@study_option
+def participant_readmit(number: str, study_code: str | None) -> None:
+    """Take a withdrawn participant in again, after a new consent."""
+    from pro_app.services import enrolment
+
+    at = desk()
+    with at.database.writing() as session:
+        participant = at.participant(session, at.study(session, study_code), number)
+        enrolment.readmit(session, participant.id, now())
+    click.echo(f"{number} takes part again; `pro-app participant code {number}` lets the phone in")
+
+
+@participant_group.command("list")
+@study_option
+def participant_list(study_code: str | None) -> None:
+    """Every participant, how each can be reached, and what needs the site's attention."""
+    from pro_app.services import participants
+
+    at = desk()
+    with at.database.reading() as session:
+        study = at.study(session, study_code)
+        for line in participants.lines(session, study, at.library, now()):
+            click.echo(f"{line.number}  {line.language}")
+            later = 0
+            for remark in line.remarks:
+                if remark.endswith(": not due"):
+                    later += 1
+                else:
+                    click.echo(f"        {plain_remark(remark, line.language)}")
+            if later:
+                click.echo(f"        not due yet: {later}")
+            for told in _reach_and_waiting(at, session, study, line.number):
+                click.echo(f"        {told}")
+
+
+def plain_remark(remark: str, language: str) -> str:
+    """A remark with its reason in words: `missed (not offered)`."""
+    about, bracket, reason = remark.partition(" (")
+    reason = reason.replace("no_wording", f"no wording in {language}").replace("_", " ")
+    return about + bracket + reason
+
+
+def _reach_and_waiting(at: Desk, session: Session, study: CurrentStudy, number: str) -> list[str]:
+    """How a participant can be reached, and what waits for which date; nothing once it ended."""
+    from pro_app.core import schedule as rules
+    from pro_app.services import reach, schedule
+
+    participant = at.participant(session, study, number)
+    if participant.died_at is not None or participant.withdrawn_at is not None:
+        return []
+    days = schedule.anchors(session, participant.id)
+    known = reach.reachability(session, participant.id)
+    waiting = rules.waiting(study.definition.timepoints, days)
+    return [
+        *(f"waiting for the {anchor} date" for anchor in waiting),
+        reach_text(known, study.definition.zone),
+    ]
+
+
+def print_joining(settings: Settings, code: str, language: str) -> None:
+    """Print a joining link, its code and its QR picture."""
+    import segno
+
+    link = joining_link(settings, code, language)
+    segno.make(link, error="m").terminal(compact=True)
+    click.echo(f"code  {code[:4]} {code[4:]}   (one use, 72 hours)")
+    click.echo(f"link  {link}")
+
+
+def joining_link(settings: Settings, code: str, language: str) -> str:
+    """The address behind the QR picture; the code stands after #, which is never sent."""
+    return f"{settings.public_url}/join/?language={language}#{code}"

@@ -1,0 +1,196 @@
+"""The commands of `participant` for anchors, reminders and reach, as a coordinator types them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from pro_app.core.library import Library
+from pro_app.models import AnchorDate, Assessment, Contact, Database, Participant, Reminder
+from tests.conftest import Run, TestClock
+from tests.services.trial import Trial, load_trial, local, subscribe
+
+
+@pytest.fixture
+def site(trial_loaded: Run, sqlite_url: str, library: Library, clock: TestClock) -> Trial:
+    """The hands of the participants, on the database of the commands."""
+    return load_trial(Database(sqlite_url), library, clock)
+
+
+def test_an_anchor_is_shown_before_it_is_set(trial_loaded: Run, site: Trial) -> None:
+    trial_loaded("participant add 01-001 --language en")
+    told = trial_loaded("participant anchor 01-001 infusion 2026-11-20", given="n\n", code=1).output
+    assert "infusion: not known -> 2026-11-20\n" in told
+    assert "  day_28 lupusqol: new, 2026-12-15 06:00 to 2026-12-21 23:00\n" in told
+    assert "  yearly/2 sf36v1: new, 2028-10-21 06:00 to 2028-12-20 23:00\n" in told
+    assert "planned messages that are replaced: 0\n" in told
+    assert "Apply this? [y/N]" in told
+    assert "waiting for the infusion date" in trial_loaded("participant list").output
+    told = trial_loaded("participant anchor 01-001 infusion 2026-11-20", given="y\n").output
+    assert told.endswith("01-001: the infusion date is 2026-11-20\n")
+    assert "waiting for" not in trial_loaded("participant list").output
+    again = trial_loaded("participant anchor 01-001 infusion 2026-11-20").output
+    assert again == "01-001: the infusion date is 2026-11-20 already\n"
+
+
+def test_a_corrected_anchor_tells_what_moves_and_what_stays(
+    trial_loaded: Run, site: Trial, clock: TestClock
+) -> None:
+    person = site.enrol("01-001")
+    site.infuse(person, local(2026, 11, 23, 9).date())
+    clock.now = local(2026, 12, 20, 10)
+    site.plan()
+    site.begin(person, "day_28")
+    waiting = len(site.reminders(person, "planned"))
+    told = trial_loaded("participant anchor 01-001 infusion 2026-11-25 --yes").output
+    assert (
+        "day_28 lupusqol: stays at 2026-12-18 06:00 to 2026-12-24 23:00: begun; "
+        "the protocol would have 2026-12-20 06:00 to 2026-12-26 23:00\n" in told
+    )
+    assert (
+        "day_28 sf36v1: moves from 2026-12-18 06:00 to 2026-12-24 23:00 "
+        "to 2026-12-20 06:00 to 2026-12-26 23:00\n" in told
+    )
+    assert "month_3 sf36v1: moves from" in told
+    assert waiting > 1
+    replaced = next(line for line in told.splitlines() if line.startswith("planned messages"))
+    assert 0 < int(replaced.rsplit(" ", 1)[1]) < waiting, "those of the one begun stay"
+    assert site.faults() == []
+
+
+def test_an_anchor_taken_back_cancels_what_nobody_began(trial_loaded: Run, site: Trial) -> None:
+    person = site.enrol("01-001")
+    trial_loaded("participant anchor 01-001 infusion 2026-11-20 --yes")
+    told = trial_loaded("participant anchor 01-001 infusion --remove --yes").output
+    assert "infusion: 2026-11-20 -> not known\n" in told
+    assert "day_28 lupusqol: is taken back, 2026-12-15 06:00 to 2026-12-21 23:00\n" in told
+    assert "waiting for the infusion date: day_28, month_3, month_6, yearly\n" in told
+    assert {key[0] for key in site.windows(person)} == {"baseline"}
+    told = trial_loaded("participant anchor 01-001 infusion 2026-11-21 --yes").output
+    assert "day_28 lupusqol: comes back, 2026-12-16 06:00 to 2026-12-22 23:00\n" in told
+
+
+def test_two_questionnaires_about_the_same_days_are_a_warning(
+    trial_loaded: Run, site: Trial
+) -> None:
+    site.enrol("01-001")
+    told = trial_loaded("participant anchor 01-001 infusion 2026-11-10 --yes").output
+    assert (
+        "warning: lupusqol asks about the same days twice: "
+        "due at baseline (2026-11-23) and day_28 (2026-12-08)\n" in told
+    )
+
+
+def test_entered_afterwards_the_past_was_not_offered_and_nothing_floods(
+    trial_loaded: Run, site: Trial
+) -> None:
+    trial_loaded("participant add 01-001 --language en --enrolled 2026-05-01")
+    trial_loaded("participant anchor 01-001 infusion 2026-05-20 --yes")
+    with site.database.reading() as session:
+        person = session.scalars(sa.select(Participant)).one()
+        days = dict(session.execute(sa.select(AnchorDate.anchor, AnchorDate.day)).all())  # type: ignore[arg-type]
+        planned = session.scalars(sa.select(Reminder)).all()
+    assert {anchor: str(day) for anchor, day in days.items()} == {
+        "enrolment": "2026-05-01",
+        "infusion": "2026-05-20",
+    }
+    assert person.scheduled_version is not None
+    told = trial_loaded("participant list").output
+    for past in ("baseline", "day_28", "month_3"):
+        assert f"{past} lupusqol: missed (not offered)\n" in told
+    assert "month_6 lupusqol: open\n" in told
+    assert "not due yet: 6\n" in told
+    assert all(one.due_at >= site.clock() for one in planned), "none for a past time"
+    with site.database.reading() as session:
+        reminded = sa.select(Assessment.timepoint).join(
+            Reminder, Reminder.assessment_id == Assessment.id
+        )
+        assert set(session.scalars(reminded)) == {"month_6"}, "only what is open"
+
+
+REFUSED = [
+    ("participant anchor 01-001 relapse 2026-11-20 --yes", "the study has no anchor 'relapse'", 1),
+    ("participant anchor 01-001 enrolment --remove --yes", "can be corrected, not removed", 1),
+    ("participant anchor 01-009 infusion 2026-11-20", "there is no participant '01-009'", 1),
+    ("participant anchor 01-001 infusion", "give either a DATE like 2026-11-22 or --remove", 2),
+    ("participant anchor 01-001 infusion 2026-11-20 --remove", "give either a DATE", 2),
+    ("participant anchor 01-001 infusion 20.11.2026", "'20.11.2026' is not a day like", 2),
+    ("participant anchor 01-001 infusion 20261120", "'20261120' is not a day like", 2),
+    ("participant anchor 01-001 infusion 2026-02-30", "'2026-02-30' is not a day like", 2),
+    ("participant anchor 01-001 infusion 9999-12-31", "not a year of any study", 2),
+    ("participant add 01-002 --language en --enrolled 2026-11-24", "lies in the future", 1),
+    ("participant email 01-001 nobody", "no e-mail address that can be written to", 1),
+    ("participant email 01-001", "give either an ADDRESS or --remove", 2),
+]
+
+
+def test_what_cannot_be_done_is_told(
+    trial_loaded: Run, site: Trial, subtests: pytest.Subtests
+) -> None:
+    site.enrol("01-001")
+    for command, told, code in REFUSED:
+        with subtests.test(command):
+            assert told in trial_loaded(command, code=code).output
+
+
+def test_pausing_resuming_and_an_e_mail_address(trial_loaded: Run, site: Trial) -> None:
+    person = site.enrol("01-001")
+    assert site.reminders(person, "planned")
+    assert "no reminders until" in trial_loaded("participant pause 01-001").output
+    assert site.reminders(person, "planned") == []
+    assert "reminders paused; push:" in trial_loaded("participant list").output
+    assert trial_loaded("participant resume 01-001").output == "01-001: reminders go again\n"
+    assert site.reminders(person, "planned")
+    told = trial_loaded("participant email 01-001 someone@hospital.my").output
+    assert told == "01-001: e-mail reminders are on\n"
+    listed = trial_loaded("participant list").output
+    assert "e-mail: on" in listed
+    assert "someone" not in listed
+    trial_loaded("participant email 01-001 --remove")
+    assert "e-mail: none" in trial_loaded("participant list").output
+    with site.database.reading() as session:
+        assert session.scalars(sa.select(Contact)).all() == []
+
+
+def test_after_a_death_nothing_is_sent_or_expected(trial_loaded: Run, site: Trial) -> None:
+    person = site.enrol("01-001")
+    subscribe(site, person, site.join(person))
+    assert "push: on; e-mail: none; nothing accepted" in trial_loaded("participant list").output
+    assert trial_loaded("participant died 01-001").output == "01-001 has died\n"
+    listed = trial_loaded("participant list").output.splitlines()
+    assert "        died" in listed
+    assert "        baseline lupusqol: not expected (died)" in listed
+    assert not any("push:" in line or "waiting" in line for line in listed)
+    assert site.reminders(person, "planned") == []
+    for command in ("anchor 01-001 infusion 2026-11-20", "pause 01-001", "resume 01-001",
+                    "email 01-001 someone@hospital.my"):  # fmt: skip
+        told = trial_loaded(f"participant {command}", code=1).output
+        assert told == "Error: 01-001 has died\n"
+
+
+def test_what_changed_between_showing_and_applying_is_not_applied(
+    trial_loaded: Run, site: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = site.enrol("01-001")
+
+    def meanwhile(*_: object, **__: object) -> bool:
+        site.infuse(person, local(2026, 11, 1, 9).date())
+        return True
+
+    monkeypatch.setattr("click.confirm", meanwhile)
+    told = trial_loaded("participant anchor 01-001 infusion 2026-11-20", code=1).output
+    assert "it has changed meanwhile; nothing was applied" in told
+    with site.database.reading() as session:
+        infusion = sa.select(AnchorDate.day).where(AnchorDate.anchor == "infusion")
+        assert str(session.scalar(infusion)) == "2026-11-01"
+
+
+def test_a_date_in_the_future_is_pointed_at(trial_loaded: Run, site: Trial) -> None:
+    site.enrol("01-001")
+    day = (site.clock() + timedelta(days=2)).date()
+    assert (
+        "note: the date lies in the future"
+        in trial_loaded(f"participant anchor 01-001 infusion {day} --yes").output
+    )
