@@ -37,7 +37,7 @@ pictures: setup ## take the pictures of the README anew
 
 bench: setup ## every benchmark, each beside its reference
 	sh deploy/setup.sh tests
-	for one in benchmarks/[a-z]*.py; do $(BIN)/python $$one || exit 1; done
+	for one in benchmarks/[a-z]*.py; do PYTHONPATH=. $(BIN)/python $$one || exit 1; done
 
 strings: setup ## bring the four catalogues up to the strings in use
 	$(BIN)/python translations/update.py

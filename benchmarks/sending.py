@@ -4,7 +4,7 @@ Reference: the encryption of the same messages alone (`WebPusher.encode`), in th
 The push service is another process of this machine that accepts everything, at once or after
 50 ms. CPU is this process's own: what one core could do; elapsed is what passed.
 
-    python benchmarks/sending.py [MESSAGES]
+    PYTHONPATH=. python benchmarks/sending.py [MESSAGES]
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class PushSender:
         tokens: Tokens,
         hosts: Hosts,
         *,
-        concurrency: int = 100,
+        concurrency: int = 200,
         connect_timeout: float = 3,
         timeout: float = 10,
         ca_file: Path | None = None,

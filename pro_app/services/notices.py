@@ -58,7 +58,9 @@ class Notices:
     def letter(self, language: str, words: Words, address: str) -> str:
         """The text of an e-mail around these words, with the plain address to open."""
         gettext = self._catalogues[language].gettext
-        ending = gettext("Please do not reply. You can turn these e-mails off under Reminders.")
+        ending = gettext(
+            "Please do not reply. To stop these e-mails, remove your address under Reminders."
+        )
         return f"{words.text}\n\n{address}\n\n{ending}\n"
 
     def app_name(self, language: str) -> str:

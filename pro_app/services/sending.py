@@ -26,7 +26,7 @@ from pro_app.services.post_office import LEASE, PostOffice
 from pro_app.services.recheck import look_again
 from pro_app.services.recording import record
 
-BATCH = 200  # reminders claimed at once: what goes out in a few seconds
+BATCH = 500  # reminders claimed at once: what goes out in a few seconds
 LETTERS = 10  # handed over at once: a mail server takes one after the other
 MAIL_TIME = LEASE / 2  # of a lease; letters that would come later wait for the next one
 RECORD_WAITS = (0.1, 0.5, 2, 5, 10)  # seconds between tries to record, while the lease holds

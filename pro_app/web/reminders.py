@@ -38,7 +38,9 @@ SAID = {
     "hour": _l("The time is saved."),
     "email": _l("Your e-mail address is saved."),
     "email_removed": _l("Your e-mail address is removed."),
-    "calendar": _l("Your calendar address is ready. An older one does not work any more."),
+    "calendar": _l(
+        "Your calendar address is ready. If you had one before, it does not work any more."
+    ),
     "code": _l("The study team now sees that you need a new code."),
     "reached": _l("The test has reached you. Reminders work on this phone."),
     "accepted": _l(

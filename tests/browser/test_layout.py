@@ -98,7 +98,14 @@ def test_every_other_page_on_a_narrow_phone(phones: Phones, web_site: Site, lang
     web_site.answer(lupusqol, {"LQ02": "skipped", "LQ16": "not_applicable"}, language)
     joined = measured(phones.of(person, viewport=NARROW))
     base = f"/questionnaires/{lupusqol.public_id}"
-    for path in ("/today", "/practice", "/notice", f"{base}?again=1", f"{base}/review"):
+    for path in (
+        "/today",
+        "/practice",
+        "/notice",
+        "/reminders/",
+        f"{base}?again=1",
+        f"{base}/review",
+    ):
         joined.open(path)
         joined.page.locator(".menu summary").click()
         assert faults_of(joined) == [], path

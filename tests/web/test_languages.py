@@ -26,7 +26,7 @@ from tests.services.trial import Letterbox, Recorder, subscribe, trial_content
 
 MARK = "Demonstration wording, not the validated questionnaire"
 # Latin words of a page in any script; {count} is for the script, the last three an example
-LATIN = {"PIN", "Aa", "count", "iPhone", "iPad", "JavaScript", "name", "example", "com"}
+LATIN = {"PIN", "Aa", "count", "iPhone", "iPad", "JavaScript", "WhatsApp", "name", "example", "com"}
 RECEIPT = re.compile(r"[0-9A-F]{4}(-[0-9A-F]{4}){2}")
 VOID = {"meta", "link", "input", "br", "img", "hr", "progress"}
 
