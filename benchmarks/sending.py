@@ -43,7 +43,7 @@ from pro_app.services.vault import Vault
 from tests.delivery.certificates import make_certificate
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # ten o'clock in Kuala Lumpur
-SECRET = "0123456789abcdef-key-of-the-benchmarks"
+KEY = "0123456789abcdef-key-of-the-benchmarks"
 STUDY_FILE = ROOT / "pro_app" / "demo" / "study.toml"
 DELAYS = (0, 50)  # milliseconds
 GOALS = {0: "goal 0.5 of encryption alone", 50: "goal 1,000/s elapsed"}
@@ -128,7 +128,7 @@ def measure(library: Library, count: int, delay: int) -> None:
         reference = encryption(there)
         database = Database(f"sqlite:///{name}/sending.sqlite3")
         upgrade(database)
-        vault = Vault(SECRET)
+        vault = Vault(KEY)
         fill(database, library, vault, there)
         hosts, key = Hosts((host,), loopback=True), VapidKey.new()
         push = PushSender(Tokens(key, "mailto:nobody@example.invalid"), hosts, ca_file=certificate)
