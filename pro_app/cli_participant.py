@@ -260,13 +260,13 @@ def plain_remark(remark: str, language: str) -> str:
 def _reach_and_waiting(at: Desk, session: Session, study: CurrentStudy, number: str) -> list[str]:
     """How a participant can be reached, and what waits for which date; nothing once it ended."""
     from pro_app.core import schedule as rules
-    from pro_app.services import reach, schedule
+    from pro_app.services import reachability, schedule
 
     participant = at.participant(session, study, number)
     if participant.died_at is not None or participant.withdrawn_at is not None:
         return []
     days = schedule.anchors(session, participant.id)
-    known = reach.reachability(session, participant.id)
+    known = reachability.reachability(session, participant.id)
     waiting = rules.waiting(study.definition.timepoints, days)
     return [
         *(f"waiting for the {anchor} date" for anchor in waiting),

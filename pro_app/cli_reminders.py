@@ -14,7 +14,7 @@ from pro_app.cli_text import columns, end_text, moment_text, name_text, reach_te
 
 if TYPE_CHECKING:
     from pro_app.services.flow import Flow
-    from pro_app.services.reach import Call
+    from pro_app.services.reachability import Call
 
 UTC = ZoneInfo("UTC")
 
@@ -85,13 +85,13 @@ def span_text(span: timedelta) -> str:
 @study_option
 def reminders_calls(study_code: str | None) -> None:
     """List whom the site should call: no message led to an answer, and there is time yet."""
-    from pro_app.services import reach
+    from pro_app.services import reachability
 
     at = desk()
     moment = now()
     with at.database.snapshot() as session:
         study = at.study(session, study_code)
-        found = reach.calls(session, study.id, moment, study.definition.grace)
+        found = reachability.calls(session, study, at.library, moment)
     for line in calls_lines(found, study.definition.zone, moment):
         click.echo(line)
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from pro_app.core.schedule import Change, Key, Window
-    from pro_app.services.reach import Reachability
+    from pro_app.services.reachability import Reachability
     from pro_app.services.schedule import Diff
 
 KINDS = {

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pro_app.cli_text import columns, end_text, moment_text, name_text, reach_text, waiting_lines
-from pro_app.services.reach import Reachability
+from pro_app.services.reachability import Reachability
 
 ZONE = ZoneInfo("Asia/Kuala_Lumpur")
 NINE = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pro_app.core.assessment import Status
 from pro_app.core.study import NATIONAL_IDENTITY
 from pro_app.delivery import (
     Accepted,
@@ -31,12 +30,10 @@ from pro_app.delivery import (
     Subscription as PushSubscription,
 )
 from pro_app.models import (
-    Assessment,
     Contact,
     Delivery,
     Device,
     Message,
-    Participant,
     Reminder,
     Subscription,
 )
@@ -414,121 +411,3 @@ def phone(session: Session, participant_id: int, device_id: int) -> Phone:
         None if row is None else row.accepted_at,
         opened_at,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Reachability:
-    """What is known of how a participant can be reached; never more than that.
-
-    `push` is `on`, `lost` (the push service knows the phone no more), `denied`, `unsupported`,
-    `not_installed`, `off` or `no_phone`; `email` is `on`, `bounced` or `none`. The moments are
-    the last ones: accepted by a service is not delivered, shown is the phone's own word, opened
-    is certain.
-    """
-
-    push: str
-    email: str
-    paused: bool
-    accepted_at: datetime | None
-    shown_at: datetime | None
-    opened_at: datetime | None
-
-    @property
-    def reachable(self) -> bool:
-        """Whether any message can go at all."""
-        return not self.paused and "on" in {self.push, self.email}
-
-
-def reachability(session: Session, participant_id: int) -> Reachability:
-    """What is known of how to reach a participant."""
-    participant = session.get_one(Participant, participant_id)
-    bounced = session.execute(
-        sa.select(Contact.bounced_at).where(Contact.participant_id == participant_id)
-    ).first()
-    email = "none" if bounced is None else "on" if bounced[0] is None else "bounced"
-    last = session.execute(
-        sa.select(
-            sa.func.max(Message.accepted_at),
-            sa.func.max(Message.shown_at),
-            sa.func.max(Message.opened_at),
-        ).where(Message.participant_id == participant_id)
-    ).one()
-    paused = participant.paused_at is not None
-    return Reachability(_push_state(session, participant_id), email, paused, *last)
-
-
-def _push_state(session: Session, participant_id: int) -> str:
-    devices = session.execute(
-        sa.select(Device.id, Device.permission)
-        .where(Device.participant_id == participant_id, Device.revoked_at.is_(None))
-        .order_by(Device.used_at.desc(), Device.id.desc())
-    ).all()
-    if not devices:
-        return "no_phone"
-    states = set(
-        session.scalars(
-            sa.select(Subscription.state).where(
-                Subscription.device_id.in_([one.id for one in devices])
-            )
-        )
-    )
-    if "active" in states:
-        return "on"
-    if "gone" in states and devices[0].permission != "denied":
-        return "lost"
-    said = {"denied": "denied", "unsupported": "unsupported", "install": "not_installed"}
-    return next((said[one.permission] for one in devices if one.permission in said), "off")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A line of the site's list of people to call: whose questionnaire, since when, and why."""
-
-    number: str
-    timepoint: str
-    occurrence: int
-    instrument: str
-    since: datetime | None
-    closes_at: datetime
-    status: Status
-    reachability: Reachability
-
-
-def calls(session: Session, study_id: int, now: datetime, grace: timedelta) -> list[Call]:
-    """Whom the site should call: the last step of the ladder, while it is still open and undone."""
-    rows = session.execute(
-        sa.select(
-            Participant.number,
-            Participant.id,
-            Reminder.assessment_id,
-            sa.func.min(Reminder.sent_at, type_=Assessment.opens_at.type),
-        )
-        .join(Participant, Participant.id == Reminder.participant_id)
-        .join(Assessment, Assessment.id == Reminder.assessment_id)
-        .where(
-            Participant.study_id == study_id,
-            Reminder.state == "listed",
-            Assessment.closes_at > now,
-            Assessment.cancelled_at.is_(None),
-        )
-        .group_by(Participant.number, Participant.id, Reminder.assessment_id)
-        .order_by(Participant.number)
-    ).all()
-    found = []
-    for number, participant_id, assessment_id, since in rows:
-        for known in assessments.of_participant(session, participant_id):
-            state = known.status(now, grace)
-            if known.id == assessment_id and state in {Status.OPEN, Status.IN_PROGRESS}:
-                found.append(
-                    Call(
-                        number,
-                        known.timepoint,
-                        known.occurrence,
-                        known.instrument,
-                        since,
-                        known.facts.closes_at,
-                        state,
-                        reachability(session, participant_id),
-                    )
-                )
-    return found

@@ -15,7 +15,7 @@ import pytest
 
 from pro_app.core.library import Library
 from pro_app.models import Database, Message, Subscription
-from pro_app.services import reach, sending
+from pro_app.services import reachability, sending
 from pro_app.services.post_office import PostOffice
 from tests.browser.conftest import Server
 from tests.browser.firefox import Firefox
@@ -116,7 +116,7 @@ def test_a_reminder_reaches_a_real_browser_in_tamil_and_opens_the_questionnaire(
         assert message.accepted_at is not None
         assert message.shown_at is not None, "the phone said so itself"
         assert message.opened_at is not None
-        assert reach.reachability(session, person.id).push == "on"
+        assert reachability.reachability(session, person.id).push == "on"
     assert work(server, trial).sent == 0
 
 
@@ -168,7 +168,7 @@ def test_a_dead_subscription_is_made_anew_at_the_next_start(
     clock.forward(days=1)
     assert work(server, trial).failed >= 2
     with trial.database.reading() as session:
-        assert reach.reachability(session, person.id).push == "lost"
+        assert reachability.reachability(session, person.id).push == "lost"
     firefox.open(f"{server.url}/today")
     fill(firefox, "#pin", PIN)
     firefox.click("main .btn")
@@ -178,4 +178,4 @@ def test_a_dead_subscription_is_made_anew_at_the_next_start(
 
 def _push(trial: Trial, person: Enrolled) -> str:
     with trial.database.reading() as session:
-        return reach.reachability(session, person.id).push
+        return reachability.reachability(session, person.id).push

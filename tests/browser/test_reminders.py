@@ -20,7 +20,7 @@ from playwright.sync_api import BrowserContext, BrowserType, CDPSession, Worker,
 from pro_app.core.library import Library
 from pro_app.delivery import Gone, Post
 from pro_app.models import Database, Device, Message, Subscription
-from pro_app.services import reach, sending
+from pro_app.services import reach, reachability, sending
 from pro_app.services.notices import Notices
 from tests.browser.answering import LANGUAGES
 from tests.browser.conftest import Phones, RunningClock, Server, Watch
@@ -170,7 +170,7 @@ class Reminded:
     def push_state(self) -> str:
         """What the site sees."""
         with self.site.database.reading() as session:
-            return reach.reachability(session, self.person.id).push
+            return reachability.reachability(session, self.person.id).push
 
     def posted(self) -> int:
         """How many subscriptions have reached the server."""

@@ -11,10 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from pro_app.models import Alarm, Message, Reminder, Subscription
-from pro_app.services import reach, reminders, sending
+from pro_app.services import reach, reachability, reminders, sending
 from pro_app.services.outgoing import Tally
 from pro_app.services.post_office import PostOffice
-from pro_app.services.reach import Call, Reachability
+from pro_app.services.reachability import Call, Reachability
 from tests.conftest import Enrolled
 from tests.services.trial import Letterbox, Recorder, Trial, office, set_email, subscribe
 
@@ -132,13 +132,13 @@ class Mailroom:
     def reachability(self, person: Enrolled) -> Reachability:
         """What is known of how to reach a person."""
         with self.trial.database.reading() as session:
-            return reach.reachability(session, person.id)
+            return reachability.reachability(session, person.id)
 
     def calls(self) -> list[Call]:
         """The site's list of people to call."""
         study = self.trial.study
         with self.trial.database.reading() as session:
-            return reach.calls(session, study.id, self.trial.clock(), study.definition.grace)
+            return reachability.calls(session, study, self.trial.library, self.trial.clock())
 
     def alarms(self) -> dict[tuple[str, str], int]:
         """How often each open alarm came."""

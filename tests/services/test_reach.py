@@ -21,9 +21,10 @@ from pro_app.models import (
     Reminder,
 )
 from pro_app.models import Subscription as Row
-from pro_app.services import enrolment, reach, reminders, sending
+from pro_app.services import enrolment, reach, reachability, reminders, sending
 from pro_app.services.post_office import Address
-from pro_app.services.reach import Call, Reachability, ReachError
+from pro_app.services.reach import ReachError
+from pro_app.services.reachability import Call, Reachability
 from tests.conftest import KEY, MORNING, Enrolled, snapshot
 from tests.services.trial import (
     ENDPOINT,
@@ -67,7 +68,7 @@ def join_again(trial: Trial, person: Enrolled) -> int:
 
 def known(trial: Trial, person: Enrolled) -> Reachability:
     with trial.database.reading() as session:
-        return reach.reachability(session, person.id)
+        return reachability.reachability(session, person.id)
 
 
 def report(trial: Trial, person: Enrolled, device: int, permission: str) -> None:
@@ -443,8 +444,7 @@ def test_the_list_of_people_to_call(trial: Trial) -> None:
 
     def calls() -> list[Call]:
         with trial.database.reading() as session:
-            grace = trial.study.definition.grace
-            return reach.calls(session, trial.study.id, trial.clock(), grace)
+            return reachability.calls(session, trial.study, trial.library, trial.clock())
 
     found = calls()
     assert [(one.number, one.instrument, one.status) for one in found] == [

@@ -15,7 +15,7 @@ from pro_app.core.library import Library
 from pro_app.core.reminders import HOUR
 from pro_app.delivery import Accepted, Outcome, Push
 from pro_app.models import Assessment, Database, Participant, Reminder, Site
-from pro_app.services import reach, reminders, sending
+from pro_app.services import reachability, reminders, sending
 from pro_app.services.reminders import HORIZON, Planning
 from tests.conftest import MORNING, Enrolled, TestClock, snapshot
 from tests.services.trial import Recorder, Trial, load_trial, local, office, subscribe, timepoint
@@ -233,8 +233,7 @@ def test_what_was_sent_for_a_window_is_not_planned_for_its_new_place(trial: Tria
     }
     assert [one for one in table(trial) if "sent" in one or "failed" in one] == sent
     with trial.database.reading() as session:  # whom to call is known anew, too
-        grace = trial.study.definition.grace
-        assert reach.calls(session, trial.study.id, trial.clock(), grace) == []
+        assert reachability.calls(session, trial.study, trial.library, trial.clock()) == []
 
 
 def test_steps_changed_by_an_amendment(trial: Trial) -> None:

@@ -25,7 +25,7 @@ from pro_app.models import (
     Reminder,
     Subscription,
 )
-from pro_app.services import reach, sending
+from pro_app.services import reach, reachability, sending
 from pro_app.services.reach import Phone
 from pro_app.web.house import House
 from tests.conftest import PIN, Enrolled, TestClock, make_app, snapshot
@@ -65,7 +65,7 @@ class Rig:
     def push_state(self) -> str:
         """What the site sees."""
         with self.trial.database.reading() as session:
-            return reach.reachability(session, self.person.id).push
+            return reachability.reachability(session, self.person.id).push
 
     def turn_on(self, endpoint: str = ENDPOINT) -> None:
         """As the page's script does, after the browser's question was answered."""
