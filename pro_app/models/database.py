@@ -147,6 +147,8 @@ def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
         "synchronous = FULL",
         "recursive_triggers = ON",  # so that REPLACE meets the triggers that refuse removal
         f"busy_timeout = {BUSY_TIMEOUT}",
+        "cache_size = -32768",  # KiB; a claim of many reminders stays in memory until it is written
+        "wal_autocheckpoint = 8000",  # pages; else every such claim waits for the next file, too
     ):
         connection.execute(f"PRAGMA {pragma}").close()
 

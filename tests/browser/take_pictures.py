@@ -89,6 +89,11 @@ def take(browser: Browser, address: str) -> None:
     page.goto(page.url.split("/items/")[0] + "/review")
     page.screenshot(path=PICTURES / "review.png")
     page.close()
+    page = phone(browser, address, "01-005")
+    page.goto(f"{address}/reminders/")
+    page.wait_for_selector("[data-state=off] [data-turn-on]:visible")
+    page.screenshot(path=PICTURES / "reminders.png")
+    page.close()
 
 
 if __name__ == "__main__":
