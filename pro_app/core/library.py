@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pro_app.core.instruments import Instrument, load_instruments
-from pro_app.core.study import StudyDefinition
+from pro_app.core.study import LANGUAGES, StudyDefinition
 from pro_app.core.wording import Wording, load_wordings
 
 
@@ -35,7 +35,7 @@ class Library:
         return frozenset(
             (instrument.code, language)
             for instrument in study.instruments
-            for language in study.languages
+            for language in LANGUAGES  # also one that an amendment has taken away
             if self.offered(study, instrument.code, language) is None
         )
 

@@ -178,7 +178,9 @@ def _row(
     }
 
 
-_MOVED = ("state", "reason", "planned_for", "due_at", "expires_at", "lease", "lease_until")
+_MOVED = (
+    "state", "reason", "planned_for", "due_at", "expires_at", "attempts", "lease", "lease_until",
+)  # fmt: skip
 
 
 _revivable = sa.and_(

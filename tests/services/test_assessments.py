@@ -154,3 +154,9 @@ def test_a_questionnaire_without_its_wording_is_not_expected(site: Site) -> None
     assert told() == [(Status.IN_PROGRESS, None), (Status.OPEN, None)]
     site.clock.forward(days=9)
     assert told() == [(Status.MISSED, "partial"), (Status.MISSED, "not_started")]
+
+
+def test_a_language_that_an_amendment_took_away_is_withheld(site: Site) -> None:
+    narrower = replace(site.study.definition, languages=("en", "ms"))
+    assert ("lupusqol", "ta") in site.library.withheld(narrower)
+    assert ("lupusqol", "ta") not in site.library.withheld(site.study.definition)

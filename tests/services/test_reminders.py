@@ -444,3 +444,14 @@ def test_what_is_entered_too_late_has_no_reminders(trial: Trial) -> None:
     choose_hour(trial, person, 12 * HOUR)
     trial.plan()
     assert trial.reminders(person, "planned") == []
+
+
+def test_a_reminder_that_is_planned_anew_begins_anew(trial: Trial) -> None:
+    person = trial.enrol()
+    with trial.database.writing() as session:
+        session.execute(sa.update(Reminder).values(attempts=4))
+        reminders.pause(session, person.id, trial.clock())
+    trial.clock.forward(hours=1)
+    with trial.database.writing() as session:
+        reminders.resume(session, trial.study, person.id, trial.clock())
+    assert {one.attempts for one in trial.reminders(person, "planned")} == {0}
