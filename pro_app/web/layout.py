@@ -64,6 +64,10 @@ def words() -> dict[str, Any]:
         assert definition is not None  # noqa: S101 (pages with moments belong to a study)
         return locale.moment_text(value, definition.zone, chosen)
 
+    def end(value: datetime) -> str:
+        assert definition is not None  # noqa: S101
+        return locale.end_text(value, definition.zone, chosen)
+
     def day(value: datetime) -> str:
         assert definition is not None  # noqa: S101
         return locale.day_text(value, definition.zone, chosen)
@@ -79,5 +83,6 @@ def words() -> dict[str, Any]:
         "person": g.get("person"),
         "here": request.path,
         "moment": moment,
+        "end": end,
         "day": day,
     }

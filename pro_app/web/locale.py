@@ -7,7 +7,7 @@ phone's languages, matched by language and script; then the study's first langua
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -87,6 +87,15 @@ def moment_text(moment: datetime, zone: ZoneInfo, language: str) -> str:
     time = format_datetime(moment, "HH:mm", tzinfo=zone, locale=language)
     day, place = day_text(moment, zone, language), zone_name(zone.key, language)
     return f"{day} {time}（{place}）" if language == "zh_Hans" else f"{day}, {time} ({place})"
+
+
+def end_text(moment: datetime, zone: ZoneInfo, language: str) -> str:
+    """The moment at which something ends: midnight is 24:00 of the day that it ends."""
+    clock = moment.astimezone(zone)
+    if (clock.hour, clock.minute) != (0, 0):
+        return moment_text(moment, zone, language)
+    last = moment_text(moment - timedelta(minutes=1), zone, language)
+    return last.replace("23:59", "24:00")
 
 
 def day_text(moment: datetime, zone: ZoneInfo, language: str) -> str:

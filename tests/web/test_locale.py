@@ -134,6 +134,21 @@ def test_a_moment_is_told_in_the_studys_zone(language: str, text: str) -> None:
     assert locale.moment_text(moment, ZoneInfo("Asia/Kuala_Lumpur"), language) == text
 
 
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "Wednesday, 25 Nov 2026, 24:00 (Kuala Lumpur)"),
+        ("zh_Hans", "2026年11月25日星期三 24:00（吉隆坡）"),
+    ],
+)
+def test_what_ends_at_midnight_ends_with_the_day(language: str, text: str) -> None:
+    zone = ZoneInfo("Asia/Kuala_Lumpur")
+    midnight = datetime(2026, 11, 25, 16, 0, tzinfo=UTC)
+    assert locale.end_text(midnight, zone, language) == text
+    earlier = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
+    assert locale.end_text(earlier, zone, language) == locale.moment_text(earlier, zone, language)
+
+
 def test_half_past_midnight_is_the_local_day() -> None:
     moment = datetime(2027, 2, 28, 16, 30, tzinfo=UTC)  # 1 March 00:30 in Kuala Lumpur
     zone = ZoneInfo("Asia/Kuala_Lumpur")
