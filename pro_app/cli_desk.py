@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pro_app.services.studies import CurrentStudy
 
 study_option = click.option("--study", "study_code", help="needed where there are several studies")
-YEARS = range(1990, 2200)  # in which a day of a study can lie
 
 
 class Desk:
@@ -122,6 +121,8 @@ class Day(click.ParamType):  # type: ignore[type-arg]
             found = None
         if found is None or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
             self.fail(f"{value!r} is not a day like 2026-11-22", param, ctx)
+        from pro_app.core.schedule import YEARS
+
         if found.year not in YEARS:
             self.fail(f"{value!r} is not a year of any study", param, ctx)
         return found

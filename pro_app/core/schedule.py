@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 ENROLMENT = "enrolment"  # the anchor that enrolling itself sets
 DAY = 24 * 60  # minutes
+YEARS = range(1990, 2200)  # in which a day of a study can lie
 MOST_OCCURRENCES = 400  # of one repeated timepoint; daily for a year is not this system's work
 
 

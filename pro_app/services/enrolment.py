@@ -158,28 +158,21 @@ def _revoke(session: Session, which: sa.ColumnElement[bool], now: datetime, acto
 def withdraw(session: Session, participant_id: int, now: datetime) -> None:
     """End participation: devices, sessions and codes are dead at once; the data stay."""
     participant = audit.lock_participant(session, participant_id)
-    if participant.withdrawn_at is not None:
-        return
-    participant.withdrawn_at = now
-    _replace_codes(session, participant_id, now)
-    session.execute(
-        sa.update(Device)
-        .where(Device.participant_id == participant_id, Device.revoked_at.is_(None))
-        .values(revoked_at=now)
-    )
-    session.flush()
-    reminders.cancel(session, Reminder.participant_id == participant_id, "withdrawn")
-    reach.forget(session, participant_id)
-    entry = audit.Entry("site", "withdraw", "participant")
-    audit.record(session, audit.participant_stream(participant_id), now, [entry])
+    if participant.withdrawn_at is None:
+        participant.withdrawn_at = now
+        _end(session, participant_id, "withdrawn", "withdraw", now)
 
 
 def record_death(session: Session, participant_id: int, now: datetime) -> None:
     """A participant has died: nothing is sent or expected any more, phones and codes are dead."""
     participant = audit.lock_participant(session, participant_id)
-    if participant.died_at is not None:
-        return
-    participant.died_at = now
+    if participant.died_at is None:
+        participant.died_at = now
+        _end(session, participant_id, "died", "record_death", now)
+
+
+def _end(session: Session, participant_id: int, reason: str, action: str, now: datetime) -> None:
+    """Let in and reach nobody of this participant any more, and put it on record."""
     _replace_codes(session, participant_id, now)
     session.execute(
         sa.update(Device)
@@ -187,9 +180,9 @@ def record_death(session: Session, participant_id: int, now: datetime) -> None:
         .values(revoked_at=now)
     )
     session.flush()
-    reminders.cancel(session, Reminder.participant_id == participant_id, "died")
+    reminders.cancel(session, Reminder.participant_id == participant_id, reason)
     reach.forget(session, participant_id)
-    entry = audit.Entry("site", "record_death", "participant")
+    entry = audit.Entry("site", action, "participant")
     audit.record(session, audit.participant_stream(participant_id), now, [entry])
 
 

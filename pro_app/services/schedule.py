@@ -23,8 +23,6 @@ from pro_app.models import AnchorDate, Assessment, Participant, Submission
 from pro_app.services import audit, reminders, status
 from pro_app.services.studies import CurrentStudy
 
-YEARS = range(1990, 2200)  # in which a day of a study can lie
-
 
 class ScheduleError(Exception):
     """An anchor that cannot be set as asked; the message says why."""
@@ -83,7 +81,7 @@ def preview(
     if anchor not in {one.code for one in definition.anchors}:
         known = ", ".join(one.code for one in definition.anchors)
         raise ScheduleError(f"the study has no anchor {anchor!r}; it has {known}")
-    if day is not None and day.year not in YEARS:
+    if day is not None and day.year not in schedule.YEARS:
         raise ScheduleError(f"{day} is not a day of a study")
     if anchor == schedule.ENROLMENT and day is None:
         raise ScheduleError("the day of enrolment can be corrected, not removed")
