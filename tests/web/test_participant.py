@@ -388,3 +388,14 @@ def test_devices_are_used_and_never_shared(phone: Browser, web_site: Site) -> No
     phone.unlock()
     with web_site.database.reading() as session:
         assert session.scalars(sa.select(Device.used_at)).one() == web_site.clock()
+
+
+def test_what_closes_at_midnight_is_open_until_the_end_of_its_day(
+    phone: Browser, person: Enrolled, web_site: Site
+) -> None:
+    lupusqol, _ = web_site.open(person, closes=timedelta(hours=39))  # Tuesday's end
+    for path in ("/today", f"/questionnaires/{lupusqol.public_id}"):
+        assert "Tuesday, 24 Nov 2026, 24:00" in phone.get(path).text
+    web_site.clock.forward(hours=39)
+    phone.get(f"/questionnaires/{lupusqol.public_id}")
+    assert "Tuesday, 24 Nov 2026, 24:00" in phone.unlock(status=410).text
