@@ -19,7 +19,9 @@ from tests.browser.people import Phone
 from tests.conftest import KEY, PIN, Enrolled, Site, TestClock, make_app
 
 VIEWPORT = {"width": 360, "height": 740}
-PATIENCE = 15_000  # milliseconds to wait for a condition; a busy machine is no fault
+PATIENCE = 30_000  # milliseconds to wait for a condition; a busy machine is no fault
+START = 120_000  # and for a browser's start
+HEARING = 5.0  # seconds until a page's error has been heard of
 
 expect.set_options(timeout=PATIENCE)
 
@@ -49,18 +51,30 @@ class Server:
     """
 
     def __init__(self, url: str, clock: TestClock, **settings: Any) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
+        self._kept = socket.socket()  # bound all the time, so that nobody takes the port meanwhile
+        self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._kept.bind(("127.0.0.1", 0))
+        self.port = self._kept.getsockname()[1]
+        self._socket = socket.create_server(("127.0.0.1", self.port))
         self.url = f"http://localhost:{self.port}"
         self.app: Flask = make_app(url, clock, self.url, **settings)
         self.asked: list[str] = []
+        self._at_work = 0
+        self._change = threading.Condition()
         self._answer = self.app.wsgi_app
         self.app.wsgi_app = self._note  # type: ignore[method-assign]
         self._serve()
 
     def _note(self, environ: dict[str, Any], start_response: Any) -> Any:
-        self.asked.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
-        return self._answer(environ, start_response)
+        with self._change:
+            self.asked.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
+            self._at_work += 1
+        try:
+            return self._answer(environ, start_response)
+        finally:
+            with self._change:
+                self._at_work -= 1
+                self._change.notify_all()
 
     def _serve(self) -> None:
         self._waitress = create_server(self.app, sockets=[self._socket], threads=4)
@@ -81,10 +95,16 @@ class Server:
         self._socket = socket.create_server(("127.0.0.1", self.port))
         self._serve()
 
+    def quiet(self) -> None:
+        """Wait until nothing is at work, whoever hung up: what is not stored now never will be."""
+        with self._change:
+            assert self._change.wait_for(lambda: not self._at_work, PATIENCE / 1000)
+
     def close(self) -> None:
         """For good."""
         if self._thread.is_alive():
             self.go_away()
+        self._kept.close()
         self.app.extensions["pro_app"].database.close()
 
 
@@ -103,9 +123,11 @@ class Watch:
         self._url = url
         self._faults: list[str] = []
         self._expected: set[str] = set()
+        self._contexts: list[BrowserContext] = []
 
     def over(self, context: BrowserContext) -> None:
         """Watch all pages of a browser."""
+        self._contexts.append(context)
         context.on("request", self._request)
         context.on("console", self._console)
         context.on("weberror", lambda error: self._faults.append(f"page error: {error.error}"))
@@ -124,14 +146,24 @@ class Watch:
 
     def check(self) -> None:
         """Nothing happened but what was expected, and that did."""
+        end = time.monotonic() + HEARING
+        while self._listen() and self._missing() and time.monotonic() < end:
+            pass
         unexpected = [
             fault for fault in self._faults if not any(text in fault for text in self._expected)
         ]
         assert unexpected == []
-        missing = [
-            text for text in self._expected if not any(text in fault for fault in self._faults)
-        ]
-        assert missing == [], "expected, but it did not happen"
+        assert self._missing() == [], "expected, but it did not happen"
+
+    def _missing(self) -> list[str]:
+        return [text for text in self._expected if not any(text in one for one in self._faults)]
+
+    def _listen(self) -> bool:
+        """Hear what browsers have to say still; False if none is open."""
+        pages = [page for context in self._contexts for page in context.pages]
+        if pages:
+            pages[0].wait_for_timeout(20)
+        return bool(pages)
 
 
 @pytest.fixture
@@ -150,6 +182,7 @@ def base_url() -> None:
 def browser_type_launch_args() -> dict[str, Any]:
     return {
         "executable_path": "/usr/bin/chromium",
+        "timeout": START,
         "args": [
             "--no-sandbox",
             "--disable-quic",

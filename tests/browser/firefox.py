@@ -31,7 +31,7 @@ with warnings.catch_warnings():
     from marionette_driver.marionette import Marionette  # type: ignore[import-untyped]
 
 Found = TypeVar("Found")
-START = 60.0  # seconds for the first window of all
+START = 120.0  # seconds for the first window of all
 CRASH = "Firefox crashed, or did not end; see firefox.log in its profile"
 PAUSE = 0.02  # between two looks at a condition which nobody reports
 
@@ -176,10 +176,11 @@ class _Outside:
                 connection.settimeout(1)
                 try:
                     line = connection.recv(4096).split(b"\r\n")[0].decode("ascii", "replace")
-                    connection.sendall(b"HTTP/1.1 502 Outside\r\nContent-Length: 0\r\n\r\n")
                 except OSError:
                     line = "a connection that said nothing"
-                self.asked.append(line)
+                self.asked.append(line)  # before the answer: who hears it may look here at once
+                with suppress(OSError):
+                    connection.sendall(b"HTTP/1.1 502 Outside\r\nContent-Length: 0\r\n\r\n")
 
     def close(self) -> None:
         self._socket.shutdown(socket.SHUT_RDWR)

@@ -34,14 +34,21 @@ class Phone:
         self.page.goto(self.url + path)
 
     def sees(self, page_code: str) -> None:
-        """The page with this code is shown; its script, if it has one, is ready."""
+        """The page with this code is shown with its looks; its script, if any, is ready."""
         expect(self.page.locator("[data-page-code]")).to_have_text(page_code)
+        self.page.wait_for_load_state()
         if self.javascript and re.fullmatch(r"Q\d+", page_code):
             expect(self.page.locator("form[data-questionnaire]:not([data-ready])")).to_have_count(0)
 
     def reads(self, language: str) -> None:
         """The page is in this language."""
         expect(self.page.locator("html")).to_have_attribute("lang", LANGUAGES[language])
+
+    def is_prepared(self) -> None:
+        """The phone has at hand what it needs without network."""
+        expect(self.page.locator("[data-phone][data-ready]")).to_have_count(1)
+        self.page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+        self.page.wait_for_function("async () => Boolean(await caches.match('/offline'))")
 
     # the way in
 
@@ -173,8 +180,12 @@ class Phone:
         expect(self.page.locator(".state .saved")).to_be_visible()
 
     def nothing_waits(self) -> None:
-        """The page says nothing of answers under way, because there are none."""
-        expect(self.page.locator(".state")).to_have_text("")
+        """Nothing is under way although the page, at an open question, has gone on already.
+
+        Without a script a page comes after what it was sent is stored: there is nothing to see.
+        """
+        if self.javascript:
+            expect(self.page.locator(".state")).to_have_text("")
 
     def is_told(self, word: str, count: int = 0) -> None:
         """The page says one of the things that its script can say."""
@@ -199,13 +210,15 @@ class Phone:
     def switch_language(self, language: str) -> None:
         """Choose another language in the menu."""
         self.page.locator(".menu summary").click()
-        self.page.locator(f"button[name=language][value={language}]").click()
+        with self.page.expect_navigation():  # also to the language that it is in
+            self.page.locator(f"button[name=language][value={language}]").click()
         self.reads(language)
 
     def text_size(self, size: int) -> None:
         """Choose a text size in the menu."""
         self.page.locator(".menu summary").click()
-        self.page.locator(f"button[name=text_size][value='{size}']").click()
+        with self.page.expect_navigation():
+            self.page.locator(f"button[name=text_size][value='{size}']").click()
         expect(self.page.locator(f"html.size-{size}")).to_have_count(1)
 
     def change(self, n: int) -> None:

@@ -30,7 +30,7 @@ UNDECRYPTABLE = 101
 NOT_DELIVERED = 102  # no such subscription in this browser, or no permission
 HANDLER_FAILED = (301, 302)  # after DELIVERED: the service worker's `push` threw, or rejected
 
-PATIENCE = 15.0  # seconds to wait for a condition; a busy machine is no fault
+PATIENCE = 30.0  # seconds to wait for a condition; a busy machine is no fault
 LARGEST_BODY = 4096
 LONGEST_TTL = 24 * 60 * 60
 PROTOCOL = "push-notification"
@@ -135,6 +135,12 @@ class PushRelay:
     def acks(self) -> list[Ack]:
         with self._change:
             return list(self._acks)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages are kept for browsers that have not acknowledged them."""
+        with self._change:
+            return sum(len(channel.kept) for channel in self._channels.values())
 
     @property
     def connected(self) -> int:

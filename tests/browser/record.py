@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import sqlalchemy as sa
 
 from pro_app.models import Answer, Assessment, Device, Participant, Score, Submission
 from pro_app.services import answers
 from tests.conftest import Site
+
+DEADLINE = 30.0  # seconds; a busy machine is no fault
+PAUSE = 0.02
+
+
+def eventually(look: Callable[[], object], expected: object) -> None:
+    """What a phone sends by itself, with nothing to be seen of it on any page, is there in time.
+
+    For what comes, never for what must not come: that is there until it is too late to look.
+    """
+    end = time.monotonic() + DEADLINE
+    while (found := look()) != expected and time.monotonic() < end:
+        time.sleep(PAUSE)
+    assert found == expected
 
 
 def taps(site: Site, assessment: Assessment, item: str | None = None) -> list[Answer]:

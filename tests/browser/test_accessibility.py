@@ -47,6 +47,7 @@ class Inspector:
         """Check the page that is shown."""
         page = self.phone.page
         self.phone.reads(self.language)
+        page.wait_for_load_state()
         page.emulate_media(color_scheme="light", reduced_motion="reduce")
         self.findings += [f"{name}: {one}" for one in page.evaluate(CHECK, TAGS)]
         page.emulate_media(color_scheme="dark")

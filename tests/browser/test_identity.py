@@ -24,6 +24,7 @@ def test_a_phone_that_lost_its_cookies_joins_again_as_the_same_person(
     phone.start(1)
     phone.answer({1: 1, 2: 2})
     phone.at(3)
+    phone.nothing_waits()
     phone.page.context.clear_cookies()
     for path in ("/", "/today", f"/questionnaires/{lupusqol.public_id}/items/3"):
         phone.open(path)

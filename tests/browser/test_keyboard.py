@@ -53,6 +53,7 @@ class Keyboard:
     def tab_to(self, selector: str) -> None:
         """Tab until the element is focused, looking at each place on the way."""
         target = self.phone.page.locator(selector)
+        self.phone.page.wait_for_load_state()  # before its looks come nothing has a ring
         for _ in range(40):
             if target.evaluate_all("found => found.includes(document.activeElement)"):
                 return
@@ -160,6 +161,7 @@ def test_enter_in_an_option_goes_on_and_does_not_close(
     keys.press("ArrowDown")
     keys.press("Enter")
     phone.at(4)
+    phone.nothing_waits()
     assert record.values(web_site, lupusqol) == {"LQ03": 1}
 
 

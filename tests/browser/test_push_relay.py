@@ -15,8 +15,15 @@ from cryptography.hazmat.primitives import serialization
 from py_vapid import Vapid, b64urlencode  # type: ignore[import-untyped]
 from pywebpush import WebPushException, webpush  # type: ignore[import-untyped]
 
+from tests.browser import record
 from tests.browser.firefox import Firefox
-from tests.browser.push_relay import DELIVERED, HANDLER_FAILED, UNDECRYPTABLE, PushRelay
+from tests.browser.push_relay import (
+    DELIVERED,
+    HANDLER_FAILED,
+    PATIENCE,
+    UNDECRYPTABLE,
+    PushRelay,
+)
 
 TEXTS = {
     "ta": ("உங்களுக்கு ஒரு படிவம் உள்ளது", "இப்போது நிரப்பவும் ஃ"),
@@ -69,7 +76,7 @@ class Toy:
                 json.dumps(message),
                 vapid_private_key=self.vapid,
                 vapid_claims={"sub": "mailto:study@example.org"},
-                timeout=10,
+                timeout=PATIENCE,
                 **{"ttl": 60, **options},
             )
         except WebPushException as error:
@@ -200,7 +207,8 @@ def test_what_firefox_cannot_use_is_told(
     assert told[0].code == DELIVERED
     assert told[1].code in HANDLER_FAILED
     assert {one.endpoint for one in told} == {subscription["endpoint"]}
-    assert f"service worker of {toy.url}/: error " in firefox.problems()
+    told_off = f"service worker of {toy.url}/: error "
+    record.eventually(lambda: told_off in firefox.problems(), True)
 
 
 def test_the_end_of_a_subscription(
@@ -260,7 +268,7 @@ def test_a_service_in_trouble(
 ) -> None:
     """Such answers go to the sender, the messages nowhere."""
     relay.answer_next(429, retry_after=7)
-    answer = requests.post(subscription["endpoint"], headers={"TTL": "60"}, timeout=10)
+    answer = requests.post(subscription["endpoint"], headers={"TTL": "60"}, timeout=PATIENCE)
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
     relay.answer_next(500, 503)
     assert [toy.send(subscription, reminder("ms")) for _ in range(3)] == [500, 503, 201]
@@ -280,7 +288,7 @@ def test_a_wrong_request_is_refused(
     assert toy.send(subscription, "x" * 4000) == 413
     nobody = {**subscription, "endpoint": f"{relay.origin}/wpush/nobody"}
     assert toy.send(nobody, reminder("ms")) == 404
-    assert requests.post(subscription["endpoint"], timeout=10).status_code == 400  # no TTL
+    assert requests.post(subscription["endpoint"], timeout=PATIENCE).status_code == 400  # no TTL
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ subscription as a browser does. Everything after it is real: pushes go to the wo
 from __future__ import annotations
 
 import json
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,7 +16,15 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import BrowserContext, BrowserType, CDPSession, Worker, expect
+from playwright.sync_api import (
+    BrowserContext,
+    BrowserType,
+    CDPSession,
+    Error,
+    Page,
+    Worker,
+    expect,
+)
 
 from pro_app.core.library import Library
 from pro_app.delivery import Gone, Post
@@ -23,7 +32,7 @@ from pro_app.models import Database, Device, Message, Subscription
 from pro_app.services import reach, reachability, sending
 from pro_app.services.notices import Notices
 from tests.browser.answering import LANGUAGES
-from tests.browser.conftest import Phones, RunningClock, Server, Watch
+from tests.browser.conftest import PATIENCE, Phones, RunningClock, Server, Watch
 from tests.browser.people import Phone
 from tests.browser.test_accessibility import Inspector
 from tests.conftest import Enrolled, TestClock
@@ -63,6 +72,7 @@ IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 "
     "(KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
 )
+FORGOTTEN = 8.0  # seconds after which a push that was not shown is taken for lost
 SCRIPTS = {"ms": "LATIN", "en": "LATIN", "zh_Hans": "CJK UNIFIED", "ta": "TAMIL"}
 
 
@@ -138,12 +148,21 @@ class Reminded:
         """Allow reminders and press the button."""
         self.allow()
         self.open()
-        self.page.locator("[data-turn-on]:visible").click()
+        press(self.page, "[data-turn-on]:visible")
         self.state("on")
+        self.ready()
+
+    def ask(self, script: str, given: object = None) -> Any:
+        """What the page's script says; once more if it was just being loaded anew."""
+        try:
+            return self.page.evaluate(script, given)
+        except Error:
+            self.page.wait_for_load_state()
+            return self.page.evaluate(script, given)
 
     def stored(self, name: str) -> Any:
         """What the stub keeps, as the browser would."""
-        text = self.page.evaluate("(name) => localStorage.getItem(name)", name)
+        text = self.ask("(name) => localStorage.getItem(name)", name)
         return None if text is None else json.loads(text)
 
     def store(self, name: str, value: object) -> None:
@@ -194,18 +213,19 @@ class Reminded:
             "navigator.serviceWorker.ready.then((it) => it.getNotifications())"
             ".then((all) => all.forEach((one) => one.close()))"
         )
+        self.until(lambda: not self.notifications())
         wire, registration = self.wire()
         push = {"origin": self.phone.url, "registrationId": registration, "data": data}
         for _ in range(3):  # a Chromium that has just started may forget the first one it shows
             wire.send("ServiceWorker.deliverPushMessage", push)
-            if self.comes(self.notifications, 100):
+            if self.comes(self.notifications, FORGOTTEN):
                 break
         (shown,) = self.notifications()
         return shown
 
     def notifications(self) -> list[dict[str, Any]]:
         """What the phone shows."""
-        found: list[dict[str, Any]] = self.page.evaluate(
+        found: list[dict[str, Any]] = self.ask(
             """async () => {
               const registration = await navigator.serviceWorker.ready;
               return (await registration.getNotifications()).map((one) => {
@@ -232,20 +252,20 @@ class Reminded:
     def worker(self) -> Worker:
         """The worker itself."""
         self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        self.until(lambda: self.context.service_workers)
         (found,) = self.context.service_workers
         return found
 
     def until(self, condition: Callable[[], object]) -> None:
         """Wait for something that happens behind the page."""
-        assert self.comes(condition, 600), "it never happened"
+        assert self.comes(condition, PATIENCE / 1000), "it never happened"
 
-    def comes(self, condition: Callable[[], object], frames: int) -> bool:
-        """Whether something happens within so many frames."""
-        for _ in range(frames):
-            if condition():
-                return True
-            self.page.evaluate("new Promise((done) => requestAnimationFrame(done))")
-        return False
+    def comes(self, condition: Callable[[], object], seconds: float) -> bool:
+        """Whether something happens within so many seconds, during which pages may change."""
+        end = time.monotonic() + seconds
+        while not (came := condition()) and time.monotonic() < end:
+            self.page.wait_for_timeout(20)
+        return bool(came)
 
 
 Own = Callable[..., Reminded]
@@ -621,18 +641,24 @@ def test_without_javascript_the_other_ways_work(
     expect(page.locator("noscript p")).to_be_visible()
     expect(page.locator("[data-turn-on]:visible")).to_have_count(0)
     page.locator("#hour").select_option("1140")
-    page.locator("form[action$='/hour'] .btn").click()
+    press(page, "form[action$='/hour'] .btn")
     expect(page.locator("#hour")).to_have_value("1140")
     page.locator("#email").fill("not an address")
-    page.locator("form[action$='/email'] .btn").click()
+    press(page, "form[action$='/email'] .btn")
     phone.is_told_of_a_fault()
     expect(page.locator("#email")).to_have_value("not an address")
     page.locator("#email").fill("me@example.org")
-    page.locator("form[action$='/email'] .btn").click()
+    press(page, "form[action$='/email'] .btn")
     expect(page.locator("#email")).to_have_value("me@example.org")
     page.locator("form[action$='/calendar'] button").click()
     feed = page.locator("#feed").input_value()
     assert page.request.get(feed).headers["content-type"].startswith("text/calendar")
+
+
+def press(page: Page, button: str) -> None:
+    """Press a form's button and wait for the page that comes."""
+    with page.expect_navigation():
+        page.locator(button).click()
 
 
 @pytest.fixture(autouse=True)

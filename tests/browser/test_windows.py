@@ -9,7 +9,7 @@ import pytest
 from pro_app.models import Assessment
 from tests.browser import record
 from tests.browser.answering import LANGUAGES
-from tests.browser.conftest import Phones, Watch
+from tests.browser.conftest import Phones, Server, Watch
 from tests.browser.people import Phone, expect
 from tests.conftest import Enrolled, Site, TestClock
 
@@ -151,7 +151,7 @@ def test_somebody_elses_questionnaire_is_not_there(
         phone.sees("E1")
 
 
-def test_two_windows_submit_once(phones: Phones, web_site: Site) -> None:
+def test_two_windows_submit_once(phones: Phones, web_site: Site, server: Server) -> None:
     person = web_site.enrol()
     lupusqol, _ = web_site.open(person)
     web_site.answer_all(lupusqol, place=2)
@@ -162,11 +162,14 @@ def test_two_windows_submit_once(phones: Phones, web_site: Site) -> None:
     phone.submit()
     other.submit()
     assert phone.receipt() == other.receipt()
+    server.quiet()
     only_once(web_site, lupusqol)
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "plain"])
-def test_a_double_tap_submits_once(phones: Phones, web_site: Site, javascript: bool) -> None:
+def test_a_double_tap_submits_once(
+    phones: Phones, web_site: Site, server: Server, javascript: bool
+) -> None:
     person = web_site.enrol()
     lupusqol, _ = web_site.open(person)
     web_site.answer_all(lupusqol, place=2)
@@ -174,6 +177,7 @@ def test_a_double_tap_submits_once(phones: Phones, web_site: Site, javascript: b
     phone.open(f"/questionnaires/{lupusqol.public_id}/review")
     phone.page.locator(".foot .btn").dblclick(no_wait_after=True)
     phone.receipt()
+    server.quiet()
     only_once(web_site, lupusqol)
 
 
