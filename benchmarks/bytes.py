@@ -1,14 +1,14 @@
 """Bytes that a phone loads for a questionnaire of 36 items, headers included, in real Chromium.
 
-Each language is a fresh browser profile. Counted is what Chromium's network layer tells: the
-encoded length of every response with its headers, and the length of every request. The server is
-waitress over HTTP/1.1 with the application's own compression; TLS and the packets' own headers
-are not in it.
+Each language is a fresh browser profile. Counted are the bytes that pass between browser and
+server, the service worker's too: both speak through a counting wire. What the first visit holds
+is told by Chromium's network layer. The server is waitress over HTTP/1.1 with the application's
+own compression; TLS and the packets' own headers are not in it.
 
 first   the page of the first item on a phone that has never been here: HTML, style, scripts,
         icon, the sheet of all items
 36      that, and all items answered one by one, each answer saved
-to end  that, and the review, the submission and the receipt
+ahead   what the phone fetches by itself, after the first look at Today, to work without network
 again   the next visit of the same phone to an item's page
 """
 
@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from house import LANGUAGES, Person, build, serving
+from _house import LANGUAGES, Person, build, serving
+from _wire import Wire
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ITEMS = 36
@@ -40,51 +41,28 @@ CITED = (  # JavaScript and style of a 36-item questionnaire, brotli; measured o
 
 @dataclass
 class Meter:
-    """Counts a page's traffic since `restart`."""
+    """What a page has received, by kind."""
 
     received: Counter[str] = field(default_factory=Counter)
-    sent: int = 0
-    requests: int = 0
     _kinds: dict[str, str] = field(default_factory=dict)
-    _bodies: dict[str, int] = field(default_factory=dict)
     _from_memory: set[str] = field(default_factory=set)
 
     def watch(self, page: Page) -> None:
         """Listen to the page's network layer."""
         wire = page.context.new_cdp_session(page)
         wire.on("Network.requestWillBeSent", self._asked)
-        wire.on("Network.requestWillBeSentExtraInfo", self._headed)
         wire.on("Network.requestServedFromCache", lambda e: self._from_memory.add(e["requestId"]))
         wire.on("Network.loadingFinished", self._loaded)
         wire.send("Network.enable")
 
     def _asked(self, event: dict[str, Any]) -> None:
-        key, request = event["requestId"], event["request"]
-        self._kinds[key] = kind_of(request["url"], request["method"])
-        self._bodies[key] = len(request.get("postData", "").encode())
-        if "redirectResponse" in event:
-            self.received["redirects"] += round(event["redirectResponse"]["encodedDataLength"])
-
-    def _headed(self, event: dict[str, Any]) -> None:
-        """Only requests that leave the browser have their real headers told."""
-        lines = sum(len(name) + len(value) + 4 for name, value in event["headers"].items())
-        self.sent += lines + 64 + self._bodies.get(event["requestId"], 0)  # 64: first line, end
-        self.requests += 1
+        request = event["request"]
+        self._kinds[event["requestId"]] = kind_of(request["url"], request["method"])
 
     def _loaded(self, event: dict[str, Any]) -> None:
         if event["requestId"] not in self._from_memory:
             kind = self._kinds.get(event["requestId"], "other")
             self.received[kind] += round(event["encodedDataLength"])
-
-    @property
-    def total(self) -> int:
-        """All bytes received."""
-        return sum(self.received.values())
-
-    def restart(self) -> None:
-        """Count from nothing again."""
-        self.received.clear()
-        self.sent = self.requests = 0
 
 
 def kind_of(address: str, method: str) -> str:
@@ -137,31 +115,36 @@ def answer_all(page: Page) -> None:
             page.locator(".foot [value=next]").click()
 
 
-def finish(page: Page) -> None:
-    """Review, submit, receipt."""
-    page.locator(".foot [value=next]").click()
-    page.wait_for_url("**/review")
-    page.locator(".foot button").click()
-    page.wait_for_url("**/receipt")
-    page.wait_for_load_state("networkidle")
+def settle(page: Page, wire: Wire) -> None:
+    """Wait until the phone has all at hand and nothing comes any more."""
+    page.locator("[data-phone][data-ready]").wait_for(state="attached")
+    page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+    before = -1
+    while before != wire.received:
+        before = wire.received
+        page.wait_for_timeout(1_000)
 
 
-def measure(browser: Browser, person: Person, origin: str) -> dict[str, tuple[int, int, int]]:
-    """Received, sent and number of requests after each part; prints what the first visit holds."""
+def measure(browser: Browser, person: Person, wire: Wire) -> dict[str, tuple[int, int]]:
+    """Received and sent after each part; prints what the first visit holds."""
     found = {}
-    with phone(browser, person, origin) as (page, meter):
-        visit(page, f"{origin}/questionnaires/{person.fresh}/items/1")
-        found["first"] = (meter.total, meter.sent, meter.requests)
+    with phone(browser, person, wire.origin) as (page, meter):
+        wire.restart()
+        visit(page, f"{wire.origin}/questionnaires/{person.fresh}/items/1")
+        found["first"] = (wire.received, wire.sent)
         parts = ", ".join(f"{kind} {count:,}" for kind, count in sorted(meter.received.items()))
         print(f"{person.language:8} first visit: {parts}")
         answer_all(page)
-        found["36"] = (meter.total, meter.sent, meter.requests)
-        finish(page)
-        found["to end"] = (meter.total, meter.sent, meter.requests)
+        found["36"] = (wire.received, wire.sent)
+        page.goto(f"{wire.origin}/today")
+        page.locator("main .card").first.wait_for()
+        wire.restart()
+        settle(page, wire)
+        found["ahead"] = (wire.received, wire.sent)
         page.goto("about:blank")
-        meter.restart()
-        visit(page, f"{origin}/questionnaires/{person.half}/items/19")
-        found["again"] = (meter.total, meter.sent, meter.requests)
+        wire.restart()
+        visit(page, f"{wire.origin}/questionnaires/{person.half}/items/19")
+        found["again"] = (wire.received, wire.sent)
     return found
 
 
@@ -171,13 +154,13 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
         _library, people = build(Path(name), list(LANGUAGES))
         with serving(Path(name)) as port:
-            origin = f"http://localhost:{port}"
-            results = {p.language: measure(browser, p, origin) for p in people}
+            wire = Wire(port)
+            results = {p.language: measure(browser, p, wire) for p in people}
         browser.close()
-    print(f"\n{'':8}{'':8}{'received':>10}{'sent':>9}{'requests':>10}   goal (received)")
+    print(f"\n{'':8}{'':8}{'received':>10}{'sent':>9}   goal (received)")
     for language, rows in results.items():
-        for part, (received, sent, requests) in rows.items():
-            line = f"{language:8}{part:8}{received:10,}{sent:9,}{requests:10}"
+        for part, (received, sent) in rows.items():
+            line = f"{language:8}{part:8}{received:10,}{sent:9,}"
             if part in GOALS:
                 reached = received <= GOALS[part]
                 good = good and reached

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from house import Person, build, serving
+from _house import Person, build, serving
 
 HERE = Path(__file__).resolve().parents[1] / "build" / "lighthouse"
 VERSION = "12.8.2"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pro_app.cli_desk import Day, Desk, desk, now, study_option
-from pro_app.cli_text import diff_lines, reach_text
+from pro_app.cli_text import diff_lines, moment_text, reach_text
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -49,10 +51,10 @@ def participant_add(
 
 @participant_group.command("code")
 @click.argument("number")
-@click.option("--phone-lost", is_flag=True, help="the phones joined so far open nothing any more")
+@click.option("--phone-lost", is_flag=True, help="phones and passkeys open nothing any more")
 @study_option
 def participant_code(number: str, phone_lost: bool, study_code: str | None) -> None:
-    """Make a new joining code; the participant's older codes are dead."""
+    """Make a new joining code; older ones are dead, a recovery card is not."""
     from pro_app.services import enrolment
 
     at = desk()
@@ -63,6 +65,49 @@ def participant_code(number: str, phone_lost: bool, study_code: str | None) -> N
         )
         language = participant.language
     print_joining(at.settings, code, language)
+
+
+@participant_group.command("card")
+@click.argument("number")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="card-07.html if left out"
+)
+@study_option
+def participant_card(number: str, output: Path | None, study_code: str | None) -> None:
+    """Write a recovery card to print, for a lost phone or PIN; older cards are dead."""
+    from pro_app.card import card
+    from pro_app.services import enrolment
+
+    at, made_at = desk(), now()
+    file = output or Path(f"card-{number[-2:]}.html")
+    if file.exists():
+        raise click.ClickException(f"{file} exists; name another file with --output")
+    with at.database.writing() as session:
+        study = at.study(session, study_code)
+        participant = at.participant(session, study, number)
+        key, language = at.settings.secret_key, participant.language
+        code = enrolment.issue_code(session, participant.id, key, made_at, kind="recovery")
+        page = card(
+            joining_link(at.settings, code, language),
+            f"{at.settings.public_url}/join/",
+            code,
+            number,
+            language,
+            made_at + enrolment.RECOVERY_LIFE,
+            study.definition.zone,
+        )
+        write_secret(file, page)
+    click.echo(f"{file}: print it on A6, hand it over, and delete the file: it holds the code")
+
+
+def write_secret(file: Path, text: str) -> None:
+    """Write a new file that its owner alone can read."""
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as target:
+            target.write(text)
+    except OSError as error:
+        raise click.ClickException(f"{file}: cannot be written: {error.strerror}") from error
 
 
 @participant_group.command("anchor")
@@ -246,8 +291,31 @@ def participant_list(study_code: str | None) -> None:
                     click.echo(f"        {plain_remark(remark, line.language)}")
             if later:
                 click.echo(f"        not due yet: {later}")
-            for told in _reach_and_waiting(at, session, study, line.number):
+            for told in (
+                *_phones(at, session, study, line.number),
+                *_reach_and_waiting(at, session, study, line.number),
+            ):
                 click.echo(f"        {told}")
+
+
+WAYS_IN = {
+    "passkey": "phone joined by fingerprint, face or screen lock",
+    "recovery": "phone joined with the recovery card",
+    "code": "phone joined with a code",
+}
+
+
+def _phones(at: Desk, session: Session, study: CurrentStudy, number: str) -> list[str]:
+    """The phones that joined without the site's doing, or are not the participant's own."""
+    from pro_app.services import phones
+
+    participant = at.participant(session, study, number)
+    return [
+        f"{WAYS_IN[one.joined_by]} on {moment_text(one.created_at, study.definition.zone)}"
+        + (", not their own" if one.shared else "")
+        for one in phones.joined(session, participant.id)
+        if one.joined_by != "code" or one.shared
+    ]
 
 
 def plain_remark(remark: str, language: str) -> str:

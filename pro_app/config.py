@@ -7,12 +7,13 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 from urllib.parse import unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parents[1]
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 PLACEHOLDER_SUBJECT = "mailto:nobody@example.invalid"  # refused where a study is live
+Worker = Literal["full", "push", "none"]
 SECRET_LENGTH = 32  # characters; shorter keys can be guessed
 
 
@@ -43,7 +44,7 @@ class Settings:
     `vapid_key` signs pushes, and every subscription is tied to it; `vapid_subject` is whom push
     services may write to. `push_hosts` are services beside the browsers' own. Without a `mail`
     server no e-mails go; the demonstration writes them to a folder. `queue_url` is where the
-    workers' queue lives.
+    workers' queue lives. `worker` is how much of the service worker phones get (see `pwa.worker`).
     """
 
     database_url: str
@@ -56,6 +57,7 @@ class Settings:
     vapid_subject: str = PLACEHOLDER_SUBJECT
     push_hosts: tuple[str, ...] = ()
     mail: MailServer | None = None
+    worker: Worker = "full"
     demo: bool = False
     instance: Path = ROOT / "instance"
 
@@ -94,9 +96,16 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         push_hosts=_push_hosts(_value(values, "PRO_PUSH_HOSTS"), public_url),
         mail=_mail(_value(values, "PRO_MAIL_URL"), _value(values, "PRO_MAIL_FROM")),
         queue_url=_queue_url(_value(values, "PRO_QUEUE_URL"), instance),
+        worker=_worker(_value(values, "PRO_WORKER") or "full"),
         demo=demo,
         instance=instance,
     )
+
+
+def _worker(text: str) -> Worker:
+    if text not in get_args(Worker):
+        raise SettingsError(f"PRO_WORKER: not full, push or none: {text!r}")
+    return cast(Worker, text)
 
 
 def _value(values: Mapping[str, str], name: str) -> str | None:

@@ -1,6 +1,6 @@
 /**
  * Shows reminders. The server puts `house` in front: language, title, text, icon, badge, key.
- * Every push shows something, or the phone takes the permission away; nothing is fetched or kept.
+ * Every push shows something, or the phone takes the permission away.
  */
 
 /** A page of this site, or null. @param {unknown} address */
@@ -42,10 +42,15 @@ async function show(data) {
   await note(url, "shown");
 }
 
+/** Whether a window is in the middle of a questionnaire. @param {Client} window */
+function isAnswering(window) {
+  return /\/questionnaires\/.+\/(items\/|review)/.test(window.url);
+}
+
 /** Open what a reminder told of, in a window of ours if there is one. @param {URL} url */
 async function open(url) {
   const windows = await clients.matchAll({ type: "window", includeUncontrolled: true });
-  const busy = windows.find((one) => /\/questionnaires\/.+\/(items\/|review)/.test(one.url));
+  const busy = windows.find(isAnswering);
   if (busy) { // in the middle of answering: nothing is taken away
     await busy.focus().catch(() => {});
     return note(url, "opened");

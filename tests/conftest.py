@@ -30,7 +30,15 @@ from pro_app.core.study_file import read_study_file
 from pro_app.delivery.vapid import VapidKey
 from pro_app.migrations import upgrade
 from pro_app.models import Assessment, Base, Database
-from pro_app.services import answers, assessments, enrolment, secrets, studies, submissions
+from pro_app.services import (
+    answers,
+    assessments,
+    enrolment,
+    joining,
+    secrets,
+    studies,
+    submissions,
+)
 from pro_app.services.answers import Operation, Origin
 from pro_app.services.assessments import Known
 from pro_app.services.studies import CurrentStudy
@@ -263,7 +271,7 @@ class Site:
             code = enrolment.find_code(session, person.code, KEY, self.clock())
             assert code is not None
             version = self.study.definition.notice.version
-            bound = enrolment.bind_device(session, code.id, version, person.language, self.clock())
+            bound = joining.bind_device(session, code.id, version, person.language, self.clock())
             assert bound is not None
             return bound[1]
 

@@ -15,7 +15,7 @@ from pro_app.cli import main
 from pro_app.config import ROOT
 from pro_app.core.library import Library
 from pro_app.models import AuditEntry, Database, JoiningCode
-from pro_app.services import enrolment
+from pro_app.services import joining
 from tests.conftest import Run
 
 STUDY = Path(__file__).parent / "study.toml"
@@ -98,7 +98,7 @@ def test_a_lost_phone_is_shut_out_with_the_new_code(loaded: Run, sqlite_url: str
     database = Database(sqlite_url)
     with database.writing() as session:
         code = session.scalars(sa.select(JoiningCode)).one()
-        assert enrolment.bind_device(session, code.id, "1", "ms", code.created_at) is not None
+        assert joining.bind_device(session, code.id, "1", "ms", code.created_at) is not None
     assert code_in(loaded("participant code 01-001").output)
     assert "code not used" not in loaded("participant list").output
     assert code_in(loaded("participant code 01-001 --phone-lost").output)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import segno
 import sqlalchemy as sa
 
 from pro_app.core.library import Library
-from pro_app.models import AnchorDate, Assessment, Contact, Database, Participant, Reminder
-from tests.conftest import Run, TestClock
+from pro_app.models import (
+    AnchorDate,
+    Assessment,
+    Contact,
+    Database,
+    Device,
+    JoiningCode,
+    Participant,
+    Reminder,
+)
+from pro_app.services import enrolment
+from tests.conftest import KEY, Run, TestClock
 from tests.services.trial import Trial, load_trial, local, subscribe
 
 
@@ -194,3 +207,114 @@ def test_a_date_in_the_future_is_pointed_at(trial_loaded: Run, site: Trial) -> N
         "note: the date lies in the future"
         in trial_loaded(f"participant anchor 01-001 infusion {day} --yes").output
     )
+
+
+# --- the recovery card --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def drawer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that commands are typed in."""
+    folder = tmp_path / "drawer"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def code_on(page: str) -> str:
+    """The code that stands on a card."""
+    found = re.search(r'<p class="code">([A-Z0-9 ]+)</p>', page)
+    assert found is not None
+    return found[1].replace(" ", "")
+
+
+@pytest.mark.parametrize("language", ["ms", "en", "zh_Hans", "ta"])
+def test_a_recovery_card_is_a_page_to_print_that_tells_nothing(
+    trial_loaded: Run, site: Trial, drawer: Path, language: str
+) -> None:
+    site.enrol("01-007", language=language)
+    told = trial_loaded("participant card 01-007").output
+    assert told.startswith("card-07.html: print it on A6")
+    file = drawer / "card-07.html"
+    assert file.stat().st_mode & 0o777 == 0o600
+    page = file.read_text(encoding="utf-8")
+    code = code_on(page)
+    assert len(code) == 12
+    assert f'<html lang="{language.replace("_", "-")}">' in page
+    assert "https://pro.example.org/join/" in page
+    assert "size: A6" in page
+    assert "<svg" in page
+    for telling in ("01-007", "upus", "SF-36", "LupusQoL", "CAR", "Trial", "<script", "src="):
+        assert telling not in page, telling
+    assert code not in told
+
+
+def test_the_picture_on_the_card_leads_to_joining_with_its_code(
+    trial_loaded: Run, site: Trial, drawer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    make = segno.make
+    monkeypatch.setattr("segno.make", lambda text, **how: drawn.append(text) or make(text, **how))
+    site.enrol("01-007", language="ta")
+    trial_loaded("participant card 01-007 --output mine.html")
+    code = code_on((drawer / "mine.html").read_text(encoding="utf-8"))
+    assert drawn == [f"https://pro.example.org/join/?language=ta#{code}"]
+
+
+def test_card_and_joining_code_do_not_kill_each_other(
+    trial_loaded: Run, site: Trial, drawer: Path, clock: TestClock
+) -> None:
+    person = site.enrol("01-007")
+
+    def opens(code: str) -> bool:
+        with site.database.reading() as session:
+            return enrolment.find_code(session, code, KEY, clock()) is not None
+
+    trial_loaded("participant card 01-007 --output first.html")
+    first = code_on((drawer / "first.html").read_text(encoding="utf-8"))
+    assert opens(first)
+    assert opens(person.code), "the joining code of before"
+    trial_loaded("participant code 01-007 --phone-lost")
+    assert opens(first), "the card lies at home, not in the lost phone"
+    trial_loaded("participant card 01-007 --output second.html")
+    second = code_on((drawer / "second.html").read_text(encoding="utf-8"))
+    assert (opens(first), opens(second)) == (False, True)
+    clock.forward(days=395)
+    assert opens(second)
+    clock.forward(days=1)
+    assert not opens(second)
+
+
+def test_a_card_is_not_written_over_another_nor_made_in_vain(
+    trial_loaded: Run, site: Trial, drawer: Path
+) -> None:
+    site.enrol("01-007")
+    (drawer / "card-07.html").write_text("of 02-007", encoding="utf-8")
+    told = trial_loaded("participant card 01-007", code=1).output
+    assert told == "Error: card-07.html exists; name another file with --output\n"
+    told = trial_loaded("participant card 01-007 --output no/card.html", code=1).output
+    assert told == "Error: no/card.html: cannot be written: No such file or directory\n"
+    assert (drawer / "card-07.html").read_text(encoding="utf-8") == "of 02-007"
+    with site.database.reading() as session:
+        assert session.scalars(sa.select(JoiningCode.kind)).all() == ["joining"]
+
+
+def test_the_site_sees_which_phones_joined_without_it(trial_loaded: Run, site: Trial) -> None:
+    person = site.enrol("01-007")
+    with site.database.writing() as session:
+        kinds = ("code", False), ("recovery", False), ("passkey", False), ("code", True)
+        for n, (way, shared) in enumerate(kinds):
+            row = Device(participant_id=person.id, token_hash=str(n), joined_by=way, shared=shared)
+            row.created_at = row.used_at = site.clock()
+            session.add(row)
+    told = trial_loaded("participant list").output
+    at = local_text(site)
+    assert f"        phone joined with the recovery card on {at}\n" in told
+    assert f"        phone joined by fingerprint, face or screen lock on {at}\n" in told
+    assert f"        phone joined with a code on {at}, not their own\n" in told
+    assert told.count("phone joined") == 3
+
+
+def local_text(site: Trial) -> str:
+    """The site's moment as the list writes it."""
+    return site.clock().astimezone(site.study.definition.zone).strftime("%Y-%m-%d %H:%M")

@@ -53,6 +53,7 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         MAIL_URL="smtps://us%40er:pass@mail.hospital.my",
         MAIL_FROM="trials@hospital.my",
         QUEUE_URL="redis://queue/1",
+        WORKER="push",
     )
     assert settings == Settings(
         database_url="postgresql+psycopg://pro@db/pro",
@@ -65,6 +66,7 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         push_hosts=("push.hospital.my", "push.other.my:8443"),
         mail=MailServer("mail.hospital.my", 465, "us@er", "pass", "tls", "trials@hospital.my"),
         queue_url="redis://queue/1",
+        worker="push",
         instance=tmp_path / "instance",
     )
     assert not settings.plain_cookies
@@ -163,6 +165,7 @@ REMOTE = "https://pro.example.org"
         ({"TRUSTED_PROXIES": "-1"}, "PRO_TRUSTED_PROXIES: not a whole number: '-1'"),
         ({"TRUSTED_PROXIES": "one"}, "PRO_TRUSTED_PROXIES: not a whole number"),
         ({"TRUSTED_PROXIES": "١"}, "PRO_TRUSTED_PROXIES: not a whole number"),
+        ({"WORKER": "off"}, "PRO_WORKER: not full, push or none: 'off'"),
         ({"DEMO": "yes"}, "PRO_DEMO: must be 0 or 1, not 'yes'"),
     ],
 )

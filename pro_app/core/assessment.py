@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Status(StrEnum):
@@ -113,22 +114,122 @@ def standing(facts: Facts, answered_at: datetime, grace: timedelta) -> Standing:
     return Standing.LATE if answered_at < facts.last_moment(grace) else Standing.AFTER_CLOSING
 
 
+AGREE = timedelta(minutes=2)  # estimates and clocks that differ by less agree
+
+
+class Doubt(StrEnum):
+    """Why somebody should look at the moment of a tap. Of several the first one is named."""
+
+    CLOCK_CHANGED = "clock_changed"
+    BEFORE_OPENING = "before_opening"
+    SKEW = "skew"
+
+
+class Stamp(NamedTuple):
+    """What a device says of a moment.
+
+    `device_time` is its clock. `monotonic` is the time since the page's life `run` began; that
+    clock cannot be set, but it may stand still while the phone sleeps.
+    """
+
+    device_time: datetime | None = None
+    run: str | None = None
+    monotonic: timedelta | None = None
+
+
+class Contact(NamedTuple):
+    """The server's clock as it was told to the device, and the device's clock just then."""
+
+    at: datetime
+    device_time: datetime
+
+
+class Tapped(NamedTuple):
+    """The moment of a tap on the server's clock, the device's skew, and what is doubtful.
+
+    Skew = device clock - server clock at receipt (it includes the time on the way).
+    """
+
+    moment: datetime
+    skew: timedelta | None
+    doubt: Doubt | None
+
+
 def tapped_at(
-    device_time: datetime | None,
-    sent_at: datetime | None,
+    tap: Stamp,
+    sending: Stamp,
     received_at: datetime,
     opens_at: datetime,
-) -> tuple[datetime, timedelta | None]:
-    """The moment of a tap on the server's clock, and the device's skew.
+    contact: Contact | None = None,
+) -> Tapped:
+    """The moment of a tap, from the device's clocks at the tap, at its sending, and at the last
+    contact before the tap.
 
-    The device says when it was tapped and when it sent, both on its own clock; the difference is
-    trustworthy even when that clock is wrong. Skew = device clock - server clock at receipt
-    (it includes the time on the way). A tap is never later than its receipt. One that would lie
-    before the opening was made under a clock that was set forward since; then, and without device
-    times, the receipt stands for the tap.
+    Two estimates use only differences of the device's clock, which may be wrong by years:
+    backward from the receipt (sending - tap), and forward from the contact (tap - contact).
+    While they agree within two minutes the clock was not set in between, and the backward one
+    stands. Else it was set, which is a doubt, and the possible one stands: a tap is not after
+    its receipt, not before its contact, not before the opening, and at least as old as the
+    monotonic clock says. When both are possible it is the one that the monotonic clock
+    confirms, else the forward one: a phone sets its clock when the network comes back, which
+    is after the tap. When none is possible the monotonic clock alone tells the age, and without
+    it the receipt stands.
+
+    A skew of more than two minutes is a doubt too; it is told and changes nothing.
     """
-    if device_time is None or sent_at is None:
-        return received_at, None
-    age = max(sent_at - device_time, timedelta())
-    possible = age <= received_at - opens_at
-    return received_at - age if possible else received_at, sent_at - received_at
+    if contact is not None and contact.at > received_at:
+        contact = None  # no clock of ours has said so
+    ages = _ages(tap, sending, received_at, contact)
+    since_contact = None if contact is None else received_at - contact.at
+    age, doubt = _chosen(ages, received_at - opens_at, since_contact)
+    skew = None if sending.device_time is None else sending.device_time - received_at
+    if doubt is None and skew is not None and abs(skew) > AGREE:
+        doubt = Doubt.SKEW
+    return Tapped(received_at - age, skew, doubt)
+
+
+class _Ages(NamedTuple):
+    """How old a tap was at its receipt, by each estimate; None where the device did not say."""
+
+    backward: timedelta | None
+    forward: timedelta | None
+    steady: timedelta | None  # by the monotonic clock: at least as old as that
+
+
+def _ages(tap: Stamp, sending: Stamp, received_at: datetime, contact: Contact | None) -> _Ages:
+    backward = forward = steady = None
+    if tap.device_time is not None and sending.device_time is not None:
+        backward = sending.device_time - tap.device_time
+    if tap.device_time is not None and contact is not None:
+        forward = (received_at - contact.at) - (tap.device_time - contact.device_time)
+    same_run = tap.run is not None and tap.run == sending.run
+    if same_run and tap.monotonic is not None and sending.monotonic is not None:
+        steady = max(sending.monotonic - tap.monotonic, timedelta())
+    return _Ages(backward, forward, steady)
+
+
+def _chosen(
+    ages: _Ages, since_opening: timedelta, since_contact: timedelta | None
+) -> tuple[timedelta, Doubt | None]:
+    """The age that stands by the rule of `tapped_at`, and the doubt in it."""
+    nothing, steady = timedelta(), ages.steady
+    claims = [age for age in (ages.backward, ages.forward) if age is not None]
+    if not claims and steady is not None:
+        claims = [steady]  # a phone without a clock
+    oldest = since_opening if since_contact is None else min(since_opening, since_contact + AGREE)
+    possible = [age for age in claims if (steady or nothing) - AGREE <= age <= oldest]
+    doubt = None
+    if len(claims) == 2 and abs(claims[0] - claims[1]) > AGREE:
+        doubt = Doubt.CLOCK_CHANGED
+        possible = [age for age in possible if _same(age, steady)] or possible[::-1]
+    if possible:
+        most = since_opening if since_contact is None else min(since_opening, since_contact)
+        return max(min(possible[0], most), nothing), doubt
+    if claims and doubt is None:
+        early = min(claims) > since_opening
+        doubt = Doubt.BEFORE_OPENING if early else Doubt.CLOCK_CHANGED
+    return (steady if steady is not None and steady <= oldest else nothing), doubt
+
+
+def _same(one: timedelta, other: timedelta | None) -> bool:
+    return other is not None and abs(one - other) <= AGREE

@@ -44,7 +44,8 @@ class Notice:
 @dataclass(frozen=True, slots=True)
 class StudyDefinition:
     """A protocol. `names` are public and neutral; `zone` is an IANA zone; `grace` is how long
-    after closing a questionnaire that was begun in time may be finished."""
+    after closing a questionnaire that was begun in time may be finished. `read_aloud` lets phones
+    read items aloud, which is a mode of its own: only where protocol and licence allow it."""
 
     code: str
     status: str
@@ -54,6 +55,7 @@ class StudyDefinition:
     number_pattern: re.Pattern[str]
     grace: timedelta
     skipping: bool
+    read_aloud: bool
     telephone: str
     emergency: str
     sites: tuple[Site, ...]

@@ -119,7 +119,7 @@ class _Reader:
             "code", "status", "zone", "languages", "name", "number_pattern", "grace_minutes",
             "skipping", "contact", "sites", "instruments", "timepoints", "notice",
         }  # fmt: skip
-        self.table(content, "", keys, {"anchors", "reminders"})
+        self.table(content, "", keys, {"anchors", "reminders", "read_aloud"})
         languages = self.languages(content)
         status = self.value(content, "status", str)
         if status not in STATUSES:
@@ -140,6 +140,7 @@ class _Reader:
             number_pattern=self.number_pattern(content),
             grace=timedelta(minutes=grace),
             skipping=self.value(content, "skipping", bool),
+            read_aloud="read_aloud" in content and self.value(content, "read_aloud", bool),
             telephone=self.value(contact, "telephone", str, "contact"),
             emergency=self.value(contact, "emergency", str, "contact"),
             sites=self.sites(content),

@@ -13,7 +13,15 @@ from pro_app.core.instruments import Instrument
 from pro_app.core.library import Library
 from pro_app.core.schedule import Offset, Window
 from pro_app.core.study_file import read_study_file
-from pro_app.services import answers, assessments, enrolment, schedule, studies, submissions
+from pro_app.services import (
+    answers,
+    assessments,
+    enrolment,
+    joining,
+    schedule,
+    studies,
+    submissions,
+)
 from pro_app.services.answers import Operation, Origin
 from pro_app.services.assessments import Known
 from pro_app.services.studies import CurrentStudy
@@ -215,7 +223,7 @@ def _join(
     found = enrolment.find_code(session, code, key, now)
     assert found is not None  # noqa: S101 (it was just made)
     version = study.definition.notice.version
-    bound = enrolment.bind_device(session, found.id, version, language, now)
+    bound = joining.bind_device(session, found.id, version, language, now)
     assert bound is not None  # noqa: S101
     return bound[1]
 

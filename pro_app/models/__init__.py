@@ -1,6 +1,13 @@
 """The tables, one module a noun."""
 
-from pro_app.models.assessment import MODES, Answer, Assessment, Score, Submission
+from pro_app.models.assessment import (
+    MODES,
+    Answer,
+    Assessment,
+    Score,
+    Submission,
+    SubmitOperation,
+)
 from pro_app.models.audit import AuditEntry
 from pro_app.models.database import Base, Database, Instant, Transaction
 from pro_app.models.participant import (
@@ -11,7 +18,9 @@ from pro_app.models.participant import (
     Device,
     DeviceSession,
     JoiningCode,
+    Loss,
     Participant,
+    Passkey,
 )
 from pro_app.models.reminder import (
     Alarm,
@@ -40,8 +49,10 @@ __all__ = [
     "DeviceSession",
     "Instant",
     "JoiningCode",
+    "Loss",
     "Message",
     "Participant",
+    "Passkey",
     "PushHost",
     "Reminder",
     "Score",
@@ -49,6 +60,7 @@ __all__ = [
     "Study",
     "StudyVersion",
     "Submission",
+    "SubmitOperation",
     "Subscription",
     "Transaction",
 ]

@@ -16,6 +16,8 @@ from pro_app.models.database import Base
 from pro_app.models.participant import Participant
 
 MODES = ("own_phone", "site_tablet", "paper", "interview")
+DOUBTS = ("clock_changed", "before_opening", "skew")
+OUTCOMES = ("submitted", "earlier", "incomplete", "closed")
 
 
 def one_of(column: str, values: tuple[str, ...]) -> str:
@@ -81,8 +83,16 @@ class Answer(Base):
             name="standing",
         ),
         sa.CheckConstraint(one_of("mode", MODES), name="mode"),
+        sa.CheckConstraint(f"doubt IS NULL OR {one_of('doubt', DOUBTS)}", name="doubt"),
         # read by services.answers: the operations of one assessment, newest last
         sa.Index(None, "assessment_id", "item"),
+        # read by services.phone_remarks: what the site should look at
+        sa.Index(
+            "ix_answer_doubt",
+            "assessment_id",
+            sqlite_where=sa.text("doubt IS NOT NULL"),
+            postgresql_where=sa.text("doubt IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -103,10 +113,55 @@ class Answer(Base):
     mode: Mapped[str] = mapped_column(sa.String(20))
     originator: Mapped[str] = mapped_column(sa.String(20))
     device_id: Mapped[int | None] = mapped_column(sa.ForeignKey("device.id"))
+    # the phone's own record: its journal's name, and the entry's number in it, from 1
+    journal: Mapped[str | None] = mapped_column(sa.String(36))
+    sequence: Mapped[int | None]
+    # the page's life in which it was tapped, and the milliseconds since that life began
+    run: Mapped[str | None] = mapped_column(sa.String(36))
+    monotonic_ms: Mapped[int | None] = mapped_column(sa.BigInteger)
+    # the server's clock as the phone last heard it before the tap, and its own clock then
+    contact_at: Mapped[datetime | None]
+    contact_device_time: Mapped[str | None] = mapped_column(sa.String(50))
+    # the question had been read aloud by the phone
+    read_aloud: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    # why the moment of the tap is to be looked at, see core.assessment.Doubt
+    doubt: Mapped[str | None] = mapped_column(sa.String(20))
+
+
+class SubmitOperation(Base):
+    """One press on Submit that came as an operation, and what came of it.
+
+    `tapped_at` is the moment of the press on the server's clock. `submitted` sealed the answers;
+    `earlier` met a submission; `incomplete` met items without an answer; `closed` was pressed
+    after the time was over.
+    """
+
+    __tablename__ = "submit_operation"
+    __table_args__ = (
+        sa.CheckConstraint(one_of("outcome", OUTCOMES), name="outcome"),
+        sa.CheckConstraint(f"doubt IS NULL OR {one_of('doubt', DOUBTS)}", name="doubt"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    operation: Mapped[str] = mapped_column(sa.String(36), unique=True)
+    assessment_id: Mapped[int] = mapped_column(sa.ForeignKey("assessment.id"), index=True)
+    device_id: Mapped[int] = mapped_column(sa.ForeignKey("device.id"))
+    journal: Mapped[str | None] = mapped_column(sa.String(36))
+    sequence: Mapped[int | None]
+    device_time: Mapped[str | None] = mapped_column(sa.String(50))  # as the device wrote it
+    skew_ms: Mapped[int | None] = mapped_column(sa.BigInteger)  # as in Answer
+    doubt: Mapped[str | None] = mapped_column(sa.String(20))
+    tapped_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    outcome: Mapped[str] = mapped_column(sa.String(20))
 
 
 class Submission(Base):
-    """The sealed answers of an assessment. There is at most one."""
+    """The sealed answers of an assessment. There is at most one.
+
+    `submitted_at` is when it reached the server, `submit_tapped_at` when Submit was pressed, on
+    the server's clock; without a network in between that may be days. `late` goes by the press.
+    """
 
     __tablename__ = "submission"
 
@@ -122,6 +177,7 @@ class Submission(Base):
     study_version: Mapped[int]
     mode: Mapped[str] = mapped_column(sa.String(20))
     device_id: Mapped[int | None] = mapped_column(sa.ForeignKey("device.id"))
+    submit_tapped_at: Mapped[datetime | None]  # None: sealed before presses were kept
 
     assessment: Mapped[Assessment] = relationship(back_populates="submission")
     scores: Mapped[list[Score]] = relationship(back_populates="submission", order_by="Score.id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import date, datetime
 
 import sqlalchemy as sa
@@ -9,6 +10,11 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pro_app.models.database import Base
 from pro_app.models.study import Site, Study
+
+
+def new_public_id() -> str:
+    """A random name that says nothing."""
+    return secrets.token_urlsafe(16)
 
 
 class Participant(Base):
@@ -22,6 +28,10 @@ class Participant(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    # the opaque name that a phone may know its owner by
+    public_id: Mapped[str] = mapped_column(
+        sa.String(22), index=True, unique=True, default=new_public_id
+    )
     study_id: Mapped[int] = mapped_column(sa.ForeignKey("study.id"))
     site_id: Mapped[int] = mapped_column(sa.ForeignKey("site.id"), index=True)
     number: Mapped[str] = mapped_column(sa.String(40))
@@ -69,24 +79,35 @@ class Contact(Base):
 
 
 class JoiningCode(Base):
-    """A single-use code; only its slow hash is kept. A newer one replaces it."""
+    """A single-use code; only its slow hash is kept. A newer one of its kind replaces it.
+
+    `joining` opens a phone within days; `recovery` stands on a card that is kept for later.
+    """
 
     __tablename__ = "joining_code"
+    __table_args__ = (sa.CheckConstraint("kind IN ('joining', 'recovery')", name="kind"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(sa.ForeignKey("participant.id"), index=True)
+    kind: Mapped[str] = mapped_column(sa.String(20), default="joining", server_default="joining")
     code_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     replaced_at: Mapped[datetime | None]
+    # the device that it joined, and the participant's own on which it was made; None: by the site
+    device_id: Mapped[int | None] = mapped_column(sa.ForeignKey("device.id"))
+    maker_id: Mapped[int | None] = mapped_column(sa.ForeignKey("device.id"))
 
 
 class Device(Base):
     """One browser bound to one participant, with its own PIN and count of wrong ones."""
 
     __tablename__ = "device"
-    __table_args__ = (sa.CheckConstraint("pin_failures >= 0", name="pin_failures"),)
+    __table_args__ = (
+        sa.CheckConstraint("pin_failures >= 0", name="pin_failures"),
+        sa.CheckConstraint("joined_by IN ('code', 'recovery', 'passkey')", name="joined_by"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(sa.ForeignKey("participant.id"), index=True)
@@ -97,9 +118,67 @@ class Device(Base):
     created_at: Mapped[datetime]
     used_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    joined_by: Mapped[str] = mapped_column(sa.String(20), default="code", server_default="code")
+    # not the person's own phone: nothing stays on it, and locking signs out
+    shared: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     # what the browser said of itself: granted, denied, default, unsupported or install
     permission: Mapped[str | None] = mapped_column(sa.String(20))
     installed: Mapped[bool | None]
+    # the journal of its browser: its name, how many entries wait there as last told, since when
+    # some do, and whether the browser promised to keep them
+    journal: Mapped[str | None] = mapped_column(sa.String(36))
+    unsent: Mapped[int] = mapped_column(default=0, server_default="0")
+    unsent_at: Mapped[datetime | None]
+    persisted: Mapped[bool | None]
+
+
+class Passkey(Base):
+    """A key pair in a person's phone or its keychain, opened by fingerprint, face or screen lock;
+    here is its public half.
+
+    `device_id` is the device it was made on, `used_device_id` the one it last opened. It is
+    taken away when either is signed out.
+    """
+
+    __tablename__ = "passkey"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(sa.ForeignKey("participant.id"), index=True)
+    device_id: Mapped[int] = mapped_column(sa.ForeignKey("device.id"))
+    used_device_id: Mapped[int] = mapped_column(sa.ForeignKey("device.id"))
+    credential_id: Mapped[str] = mapped_column(sa.String(1400), unique=True)  # base64url
+    public_key: Mapped[bytes]  # COSE
+    sign_count: Mapped[int] = mapped_column(sa.BigInteger)  # 0 where the keychain does not count
+    transports: Mapped[list[str]] = mapped_column(sa.JSON)  # how the browser said to reach it
+    backed_up: Mapped[bool]  # by the phone's maker: it may open on the person's other phones
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Loss(Base):
+    """Answers that a phone says it made, that never arrived and can't any more.
+
+    A browser's storage was removed, and its journal with it: `journal` is the name of the one
+    that is gone (None if it was never heard of), `found_by` the one that took its place. `count`
+    is how many entries are known to have waited in the old one, 0 included; `arrived` how many
+    of them came after all, long on their way.
+    """
+
+    __tablename__ = "loss"
+    __table_args__ = (
+        sa.UniqueConstraint("device_id", "found_by"),  # noted once, however often it is told
+        sa.CheckConstraint("count >= 0 AND arrived >= 0", name="count"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    device_id: Mapped[int] = mapped_column(sa.ForeignKey("device.id"))
+    journal: Mapped[str | None] = mapped_column(sa.String(36))
+    found_by: Mapped[str] = mapped_column(sa.String(36))
+    count: Mapped[int]
+    arrived: Mapped[int] = mapped_column(default=0)
+    noticed_at: Mapped[datetime]
+    told_at: Mapped[datetime | None]  # when the participant had seen it
 
 
 class DeviceSession(Base):

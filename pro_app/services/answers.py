@@ -14,20 +14,24 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from pro_app.core.assessment import Facts, Standing, standing, tapped_at
+from pro_app.core.assessment import Contact, Facts, Stamp, Standing, Tapped, standing, tapped_at
 from pro_app.core.instruments import Instrument
 from pro_app.core.wording import Wording
 from pro_app.models import Answer, Transaction
 from pro_app.services import audit
 from pro_app.services.assessments import Known
-
-SAME_CLOCK = timedelta(minutes=1)  # skews that differ by less differ by the way through the network
-Row = Mapping[Any, Any]  # a table's row by column name
+from pro_app.services.tap_order import Row, keep_order
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One tap: what was done to which item. `device_time` is the device's clock at the tap."""
+    """One tap: what was done to which item.
+
+    `device_time`, `run` and `monotonic` are the device's clocks at the tap, `contact` what it
+    last heard of the server's (see `core.assessment`); `sequence` is its number in the device's
+    journal. `wording` is what the person read, if not the batch's; `aloud` says that the device
+    had read the item out.
+    """
 
     id: str
     item: str
@@ -35,17 +39,42 @@ class Operation:
     code: int | None = None
     prompted: bool = False
     device_time: datetime | None = None
+    run: str | None = None
+    monotonic: timedelta | None = None
+    contact: Contact | None = None
+    sequence: int | None = None
+    wording: Wording | None = None
+    aloud: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where operations come from: device, mode, who gave them, in which wording."""
+    """Where operations come from: device, mode, who gave them, in which wording.
+
+    `sent_at`, `run` and `monotonic` are the device's clocks when it sent them, `journal` the name
+    of the journal they are kept in. `locked` says that the device alone stood for the person.
+    """
 
     device_id: int | None
-    wording: Wording
+    wording: Wording | None  # None: each operation has its own
     sent_at: datetime | None = None
     mode: str = "own_phone"
     originator: str = "participant"
+    run: str | None = None
+    monotonic: timedelta | None = None
+    journal: str | None = None
+    locked: bool = False
+
+    def tapped_at(
+        self,
+        operation: Operation,
+        received_at: datetime,
+        opens_at: datetime,
+    ) -> Tapped:
+        """The moment of an operation, see `core.assessment.tapped_at`."""
+        tap = Stamp(operation.device_time, operation.run, operation.monotonic)
+        sending = Stamp(self.sent_at, self.run, self.monotonic)
+        return tapped_at(tap, sending, received_at, opens_at, operation.contact)
 
 
 class Current(NamedTuple):
@@ -65,10 +94,12 @@ class Current(NamedTuple):
 
 @dataclass(slots=True)
 class Saved:
-    """What came of a batch: ids taken, ids refused with the reason, ids kept but not counted,
-    the newest row seen, and what other devices have answered since the caller last looked."""
+    """What came of a batch: ids taken, how many of them were new, ids refused with the reason,
+    ids kept but not counted, the newest row seen, and what other devices have answered since the
+    caller last looked."""
 
     taken: list[str] = field(default_factory=list)
+    new: int = 0
     refused: dict[str, str] = field(default_factory=dict)
     not_counted: dict[str, str] = field(default_factory=dict)
     seen: int = 0
@@ -87,6 +118,8 @@ _rows = sa.select(
     Answer.device_id,
     Answer.device_time,
     Answer.skew_ms,
+    Answer.journal,
+    Answer.sequence,
 )
 _unseen = aliased(Answer)
 _unseen_items = sa.select(_unseen.item).where(
@@ -136,6 +169,8 @@ def save(
     for operation in operations:
         earlier = known.get(operation.id)
         fault = _fault(operation, instrument, skipping)
+        if fault is None and (operation.wording or origin.wording) is None:
+            fault = "there is no wording in this language"
         if earlier is not None and earlier.assessment_id != assessment.id:
             fault = "the operation's id is in use"
         if fault is not None:
@@ -145,7 +180,7 @@ def save(
         if earlier is None and operation.id not in new_by_id:
             new_by_id[operation.id] = _row(operation, assessment, origin, now)
     new = list(new_by_id.values())
-    _keep_order(new, [row._mapping for row in rows if row.assessment_id == assessment.id])
+    keep_order(new, [row._mapping for row in rows if row.assessment_id == assessment.id])
     facts = _begun(assessment.facts, new)
     for row in new:
         row["standing"] = standing(facts, row["answered_at"], grace).value
@@ -155,10 +190,12 @@ def save(
             saved.not_counted[taken] = kept
     own = [row._mapping for row in rows if row.assessment_id == assessment.id]
     if new:
+        saved.new = len(new)
         saved.seen = _store(session, new)
         stream = audit.participant_stream(assessment.participant_id)
-        audit.record(session, stream, now, _entries(assessment, own, new))
-    _tell_others(saved, own, new, {operation.id for operation in operations}, seen)
+        audit.record(session, stream, now, _entries(assessment, own, new, origin.locked))
+    batch, items = {one.id for one in operations}, {one.item for one in operations}
+    _tell_others(saved, own, new, batch, items, seen)
     return saved
 
 
@@ -214,38 +251,6 @@ def _fault(operation: Operation, instrument: Instrument, skipping: bool) -> str 
     return None
 
 
-def _keep_order(new: Sequence[dict[str, Any]], own: Sequence[Row]) -> None:
-    """Taps of one device on one item stay in the order in which that device made them.
-
-    A batch is in that order, also when the clock was set back in between. Against rows stored
-    before, the device's own clock decides, as long as it was not set (its skew is about the
-    same): a request that was long on its way must not make its tap look newer.
-    """
-    latest: dict[str, datetime] = {}
-    for row in new:
-        for earlier in own:
-            if earlier["item"] == row["item"] and earlier["device_id"] == row["device_id"]:
-                row["answered_at"] = _beside(row, earlier)
-        row["answered_at"] = max(row["answered_at"], latest.get(row["item"], row["answered_at"]))
-        latest[row["item"]] = row["answered_at"]
-
-
-def _beside(row: Row, earlier: Row) -> datetime:
-    """The moment of a tap, moved just behind or before a stored one of the same device."""
-    moment: datetime = row["answered_at"]
-    stored: datetime = earlier["answered_at"]
-    if row["device_time"] is None or earlier["device_time"] is None:
-        return moment
-    if abs(row["skew_ms"] - earlier["skew_ms"]) > SAME_CLOCK / timedelta(milliseconds=1):
-        return moment
-    tapped, before = (datetime.fromisoformat(one["device_time"]) for one in (row, earlier))
-    if tapped > before:
-        return max(moment, stored)
-    if tapped < before:
-        return min(moment, stored - timedelta(microseconds=1))
-    return moment
-
-
 def _begun(facts: Facts, new: Sequence[Row]) -> Facts:
     """The facts with the start that is among the new rows: all of a batch stand by it."""
     in_time = [row["answered_at"] for row in new if row["answered_at"] < facts.closes_at]
@@ -256,9 +261,9 @@ def _begun(facts: Facts, new: Sequence[Row]) -> Facts:
 
 def _row(operation: Operation, assessment: Known, origin: Origin, now: datetime) -> dict[str, Any]:
     """An answer's row, all but its standing."""
-    opens_at = assessment.facts.opens_at
-    answered_at, skew = tapped_at(operation.device_time, origin.sent_at, now, opens_at)
-    device_time = operation.device_time.isoformat() if operation.device_time else None
+    moment, skew, doubt = origin.tapped_at(operation, now, assessment.facts.opens_at)
+    wording, contact = operation.wording or origin.wording, operation.contact
+    assert wording is not None  # noqa: S101 (`save` has seen to it)
     return {
         "operation": operation.id,
         "assessment_id": assessment.id,
@@ -266,24 +271,40 @@ def _row(operation: Operation, assessment: Known, origin: Origin, now: datetime)
         "state": operation.state,
         "code": operation.code,
         "prompted": operation.prompted,
-        "answered_at": answered_at,
+        "answered_at": moment,
         "received_at": now,
-        "device_time": device_time,
-        "skew_ms": None if skew is None else round(skew / timedelta(milliseconds=1)),
-        "language": origin.wording.language,
-        "wording": origin.wording.fingerprint,
+        "device_time": operation.device_time.isoformat() if operation.device_time else None,
+        "skew_ms": milliseconds(skew),
+        "language": wording.language,
+        "wording": wording.fingerprint,
         "mode": origin.mode,
         "originator": origin.originator,
         "device_id": origin.device_id,
+        "journal": origin.journal,
+        "sequence": operation.sequence,
+        "run": operation.run,
+        "monotonic_ms": milliseconds(operation.monotonic),
+        "contact_at": None if contact is None else contact.at,
+        "contact_device_time": None if contact is None else contact.device_time.isoformat(),
+        "read_aloud": operation.aloud,
+        "doubt": None if doubt is None else doubt.value,
     }
 
 
-def _entries(assessment: Known, own: Iterable[Row], new: Iterable[Row]) -> list[audit.Entry]:
+def milliseconds(span: timedelta | None) -> int | None:
+    """A span in whole milliseconds, as the record keeps it."""
+    return None if span is None else round(span / timedelta(milliseconds=1))
+
+
+def _entries(
+    assessment: Known, own: Iterable[Row], new: Iterable[Row], locked: bool
+) -> list[audit.Entry]:
     """An audit entry for each new row, with what stood before it."""
     newest = newest_by_item(own)
     entries = []
     for row in new:
         before = newest.get(row["item"])
+        detail = {"operation": row["operation"], "digest": audit.answer_digest(row)}
         entries.append(
             audit.Entry(
                 actor=f"{row['originator']}/device {row['device_id']}",
@@ -292,7 +313,7 @@ def _entries(assessment: Known, own: Iterable[Row], new: Iterable[Row]) -> list[
                 field=row["item"],
                 old=None if before is None else _told(before),
                 new=_told(row),
-                detail={"operation": row["operation"], "digest": audit.answer_digest(row)},
+                detail=detail | {"locked": True} if locked else detail,
             )
         )
         newest = newest_by_item([*newest.values(), row])
@@ -325,14 +346,17 @@ def _tell_others(
     own: Sequence[Row],
     new: Sequence[Row],
     batch: set[str],
+    items: set[str],
     seen: int,
 ) -> None:
-    """Fill in the newest row's id, and current answers since `seen` that are not of this batch:
-    those of other devices, and of other windows of this one."""
+    """Fill in the newest row's id, and current answers that are not of this batch: those since
+    `seen`, of other devices and of other windows of this one, and those that stand at the
+    batch's own items all the same, because they are newer."""
     saved.seen = max([seen, saved.seen, *(row["id"] for row in own)])
     newest = newest_by_item([*own, *new])
     for row in own:
-        if row["id"] > seen and row["operation"] not in batch and row["item"] in newest:
+        asked = row["id"] > seen or row["item"] in items
+        if asked and row["operation"] not in batch and row["item"] in newest:
             current = newest[row["item"]]
             if current["operation"] not in batch:
                 saved.others[row["item"]] = (current["state"], current["code"])
@@ -353,8 +377,6 @@ _all = (
     .where(Answer.assessment_id == sa.bindparam("assessment_id"))
     .order_by(Answer.id)
 )
-
-
 _all_names = tuple(_all.selected_columns.keys())
 
 

@@ -21,8 +21,8 @@ from pro_app.core.assessment import (
 )
 from pro_app.core.schedule import Window
 from pro_app.core.study import StudyDefinition
-from pro_app.models import Answer, Assessment, Participant, Submission, Transaction
-from pro_app.services import audit
+from pro_app.models import Answer, Assessment, Device, Participant, Submission, Transaction
+from pro_app.services import audit, journals
 from pro_app.services.studies import CurrentStudy
 
 
@@ -164,12 +164,15 @@ _known_own = _known.where(
     Assessment.public_id == sa.bindparam("public_id"),
     Assessment.participant_id == sa.bindparam("participant_id"),
 )
+_known_by_phone = _known_own.add_columns(Device.journal, Device.unsent).join(
+    Device, Device.id == sa.bindparam("device_id")
+)
 _known_all = _known.order_by(Assessment.opens_at, Assessment.place, Assessment.id)
 
 
 def _from_row(row: Any, withheld: Collection[tuple[str, str]] = ()) -> Known:
     opens_at, closes_at, started_at, submitted_at, late, withdrawn, died, cancelled = row[9:17]
-    placed_at, language = row[17:]
+    placed_at, language = row[17:19]
     held = bool(withheld) and (row.instrument, language) in withheld
     begun = (opens_at, closes_at, started_at, submitted_at, bool(late))
     facts = Facts(*begun, withdrawn, died, cancelled, placed_at, held)
@@ -180,6 +183,18 @@ def hold_own(session: Transaction, public_id: str, participant_id: int) -> Known
     """`find_own` for writing: what is found stays so until the transaction ends."""
     audit.lock_stream(session, participant_id)
     return find_own(session, public_id, participant_id)
+
+
+def hold_by_phone(
+    session: Transaction, public_id: str, participant_id: int, device_id: int
+) -> tuple[Known, journals.State] | None:
+    """`hold_own`, and what is known of the phone's journal, in the same query."""
+    audit.lock_stream(session, participant_id)
+    looked_up = {
+        "public_id": public_id, "participant_id": participant_id, "device_id": device_id,
+    }  # fmt: skip
+    row: Any = session.execute(_known_by_phone, looked_up).first()
+    return None if row is None else (_from_row(row), journals.State(device_id, *row[19:]))
 
 
 def find_own(session: Transaction, public_id: str, participant_id: int) -> Known | None:

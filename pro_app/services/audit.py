@@ -25,6 +25,7 @@ from pro_app.models import (
     AuditEntry,
     Participant,
     Submission,
+    SubmitOperation,
     Transaction,
 )
 
@@ -192,7 +193,8 @@ def _data_faults(session: Session, told: dict[str, tuple[str, int]]) -> Iterator
 
 
 def _data_digests(session: Session) -> Iterator[tuple[str, str, str]]:
-    """Stream, description and digest of every answer, submission and set of scores."""
+    """Stream, description and digest of every answer, press on Submit, submission and set of
+    scores."""
     answers = session.execute(
         sa.select(*Answer.__table__.columns, Assessment.participant_id)
         .join(Assessment, Assessment.id == Answer.assessment_id)
@@ -201,6 +203,14 @@ def _data_digests(session: Session) -> Iterator[tuple[str, str, str]]:
     for row in answers:
         stream = participant_stream(row["participant_id"])
         yield stream, f"answer {row['operation']} to {row['item']}", answer_digest(row)
+    presses = session.execute(
+        sa.select(*SubmitOperation.__table__.columns, Assessment.participant_id)
+        .join(Assessment, Assessment.id == SubmitOperation.assessment_id)
+        .execution_options(yield_per=1_000)
+    ).mappings()
+    for row in presses:
+        stream = participant_stream(row["participant_id"])
+        yield stream, f"press {row['operation']} on Submit", press_digest(row)
     submissions = session.execute(
         sa.select(Submission, Assessment.participant_id)
         .join(Assessment, Assessment.id == Submission.assessment_id)
@@ -209,7 +219,7 @@ def _data_digests(session: Session) -> Iterator[tuple[str, str, str]]:
     )
     for submission, participant_id in submissions:
         stream = participant_stream(participant_id)
-        told = {column.key: getattr(submission, column.key) for column in _submission_columns}
+        told = {name: getattr(submission, name) for name in _submission_said}
         digest = submission_digest(told)
         if digest != submission.receipt:  # which is the digest as it was, and the participant's
             digest = f"{digest} is not {submission.receipt}"
@@ -224,10 +234,25 @@ def _data_digests(session: Session) -> Iterator[tuple[str, str, str]]:
             yield stream, label, scores_digest(submission.id, scores)
 
 
-_submission_columns = tuple(
-    column for column in Submission.__table__.columns if column.key not in {"id", "receipt"}
-)
-_answer_columns = tuple(column for column in Answer.__table__.columns if column.key != "id")
+_LATER = {  # columns that came with a migration: rows of before it must keep their digests
+    "answer": (
+        "journal", "sequence", "run", "monotonic_ms", "contact_at", "contact_device_time",
+        "read_aloud", "doubt",
+    ),
+    "submission": ("submit_tapped_at",),
+}  # fmt: skip
+
+
+def _names(table: Any, *without: str) -> tuple[str, ...]:
+    """A table's columns that were there from the first, except its key and these."""
+    left_out = {"id", *without, *_LATER.get(table.name, ())}
+    return tuple(column.key for column in table.columns if column.key not in left_out)
+
+
+_submission_columns = _names(Submission.__table__, "receipt")
+_submission_said = (*_submission_columns, *_LATER["submission"])
+_answer_columns = _names(Answer.__table__)
+_press_columns = _names(SubmitOperation.__table__)
 _SCORE_FIELDS = (
     "scoring", "algorithm", "scale", "value", "norm_based", "answered", "reason", "receipt",
 )  # fmt: skip
@@ -235,12 +260,25 @@ _SCORE_FIELDS = (
 
 def answer_digest(row: Row) -> str:
     """A hash over everything that an answer's row says, except its key."""
-    return _digest([_plain(row[column.key]) for column in _answer_columns])
+    return _digest(_values(row, _answer_columns, _LATER["answer"]))
 
 
 def submission_digest(row: Row) -> str:
     """A hash over everything that a submission's row says, except its key: the receipt."""
-    return _digest([_plain(row[column.key]) for column in _submission_columns])
+    return _digest(_values(row, _submission_columns, _LATER["submission"]))
+
+
+def press_digest(row: Row) -> str:
+    """A hash over everything that the row of a press on Submit says, except its key."""
+    return _digest(_values(row, _press_columns))
+
+
+def _values(row: Row, names: Sequence[str], later: Sequence[str] = ()) -> list[Any]:
+    """What a digest covers: the values of `names`, and those of `later` that say something."""
+    values = [_plain(row[name]) for name in names]
+    said = {name: _plain(row[name]) for name in later}
+    said = {name: value for name, value in said.items() if value is not None and value is not False}
+    return [*values, said] if said else values
 
 
 def scores_digest(submission_id: int, scores: Sequence[Row]) -> str:

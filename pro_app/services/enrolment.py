@@ -31,10 +31,12 @@ from pro_app.models import (
     StudyVersion,
     Transaction,
 )
-from pro_app.services import audit, reach, reminders, schedule, secrets
+from pro_app.services import audit, passkeys, reach, reminders, schedule, secrets
 from pro_app.services.studies import CurrentStudy
 
 CODE_LIFE = timedelta(hours=72)  # a printed card is used within days, or made anew
+RECOVERY_LIFE = timedelta(days=396)  # thirteen months: a card in a drawer outlives a yearly visit
+RETRY = timedelta(minutes=15)  # a code whose answer never reached the phone works again so long
 PIN_WAIT_AFTER = 5
 PIN_WAIT = timedelta(minutes=15)
 PIN_LIMIT = 10
@@ -99,50 +101,75 @@ def add_participant(
 
 
 def issue_code(
-    session: Session, participant_id: int, key: str, now: datetime, phone_lost: bool = False
+    session: Session,
+    participant_id: int,
+    key: str,
+    now: datetime,
+    phone_lost: bool = False,
+    *,
+    kind: str = "joining",
+    maker_id: int | None = None,
+    life: timedelta | None = None,
 ) -> str:
-    """A new joining code; every older one is dead, and with `phone_lost` every phone too."""
+    """A new code; every older one of its kind is dead, and with `phone_lost` every phone and
+    passkey.
+
+    The site makes it, or the participant on the device `maker_id`. A `recovery` code is longer
+    and lives for long; `life` is for one that lives otherwise.
+    """
     participant = audit.lock_participant(session, participant_id)
     if participant.died_at is not None:
         raise EnrolmentError(f"{participant.number} has died")
     if participant.withdrawn_at is not None:
         raise EnrolmentError(f"{participant.number} has withdrawn; readmit first")
-    _replace_codes(session, participant_id, now)
+    recovery = kind == "recovery"
+    _replace_codes(session, participant_id, now, kind)
     if phone_lost:
-        _revoke(session, Device.participant_id == participant_id, now, "site")
+        revoke_devices(session, Device.participant_id == participant_id, now, "site")
+        passkeys.revoke(session, participant_id, now, "site")
     session.execute(
         sa.update(CodeRequest)
         .where(CodeRequest.participant_id == participant_id, CodeRequest.handled_at.is_(None))
         .values(handled_at=now)
     )
-    code = secrets.new_code()
+    code = secrets.new_code(secrets.RECOVERY_LENGTH if recovery else secrets.CODE_LENGTH)
     session.add(
         JoiningCode(
             participant_id=participant_id,
+            kind=kind,
             code_hash=secrets.code_hash(code, key),
             created_at=now,
-            expires_at=now + CODE_LIFE,
+            expires_at=now + (life or (RECOVERY_LIFE if recovery else CODE_LIFE)),
+            maker_id=maker_id,
         )
     )
     session.flush()
-    entry = audit.Entry("site", "issue_code", "participant")
+    actor = "site" if maker_id is None else f"participant/device {maker_id}"
+    detail = {"kind": kind} if recovery else {}
+    entry = audit.Entry(actor, "issue_code", "participant", detail=detail)
     audit.record(session, audit.participant_stream(participant_id), now, [entry])
     return code
 
 
-def _replace_codes(session: Session, participant_id: int, now: datetime) -> None:
+def _replace_codes(
+    session: Session, participant_id: int, now: datetime, kind: str | None = None
+) -> None:
+    """Let no code that was made so far open anything; of all kinds, or one."""
     session.execute(
         sa.update(JoiningCode)
         .where(
             JoiningCode.participant_id == participant_id,
-            JoiningCode.used_at.is_(None),
+            sa.or_(JoiningCode.used_at.is_(None), JoiningCode.used_at > now - RETRY),
             JoiningCode.replaced_at.is_(None),
+            *(() if kind is None else (JoiningCode.kind == kind,)),
         )
         .values(replaced_at=now)
     )
 
 
-def _revoke(session: Session, which: sa.ColumnElement[bool], now: datetime, actor: str) -> None:
+def revoke_devices(
+    session: Session, which: sa.ColumnElement[bool], now: datetime, actor: str
+) -> None:
     """Revoke devices, each on the record of the participant it belonged to."""
     for device in session.scalars(
         sa.select(Device).where(which, Device.revoked_at.is_(None))
@@ -180,6 +207,7 @@ def _end(session: Session, participant_id: int, reason: str, action: str, now: d
         .values(revoked_at=now)
     )
     session.flush()
+    passkeys.revoke(session, participant_id, now, "site")
     reminders.cancel(session, Reminder.participant_id == participant_id, reason)
     reach.forget(session, participant_id)
     entry = audit.Entry("site", action, "participant")
@@ -217,13 +245,31 @@ def note_try(session: Session, kind: str, source: str, now: datetime) -> None:
 
 
 def find_code(session: Session, code: str, key: str, now: datetime) -> JoiningCode | None:
-    """The living joining code that this text is; None for an unknown, used, expired or
-    replaced one alike. It takes the same time for each."""
+    """The living code that this text is; None for an unknown, used, expired or replaced one
+    alike. It takes the same time for each."""
     hashed = secrets.code_hash(code, key)
     found = session.scalar(sa.select(JoiningCode).where(JoiningCode.code_hash == hashed))
-    if found is None or found.used_at is not None or found.replaced_at is not None:
-        return None
-    return found if now < found.expires_at else None
+    return found if found is not None and opens(session, found, now) else None
+
+
+def opens(session: Session, code: JoiningCode, now: datetime) -> bool:
+    """Whether a code lets a browser in now.
+
+    Once, and again for a while as long as the device that it joined has no PIN: the answer that
+    should have told the browser of it may have been lost on the way.
+    """
+    if code.replaced_at is not None:
+        return False
+    if code.used_at is None:
+        return now < code.expires_at
+    if code.device_id is None or now >= code.used_at + RETRY:
+        return False
+    return is_unused(session.get_one(Device, code.device_id))
+
+
+def is_unused(device: Device) -> bool:
+    """Whether nobody has ever opened this device, and it may be taken back."""
+    return device.pin_hash is None and device.revoked_at is None
 
 
 def request_code(session: Session, study_id: int | None, number: str, now: datetime) -> None:
@@ -249,50 +295,6 @@ def _note_request(session: Session, participant_id: int, now: datetime) -> None:
         session.add(CodeRequest(participant_id=participant_id, requested_at=now))
         entry = audit.Entry("participant", "request_code", "participant")
         audit.record(session, audit.participant_stream(participant_id), now, [entry])
-
-
-def bind_device(
-    session: Session,
-    code_id: int,
-    notice_version: str,
-    notice_language: str,
-    now: datetime,
-    replaces: int | None = None,
-) -> tuple[str, int] | None:
-    """Use up a joining code and bind this browser: the device's token and id.
-
-    None when the code died in the meantime. `replaces` is the device that this browser was
-    before; it is revoked, because its token is about to be overwritten. The language in which
-    the notice was accepted becomes the participant's.
-    """
-    owner = sa.select(JoiningCode.participant_id).where(JoiningCode.id == code_id)
-    participant_id = session.scalar(owner)
-    if participant_id is None:
-        return None
-    participant = audit.lock_participant(session, participant_id)
-    code = session.get_one(JoiningCode, code_id, populate_existing=True)
-    if code.used_at is not None or code.replaced_at is not None or now >= code.expires_at:
-        return None
-    code.used_at = now
-    token = secrets.new_token()
-    device = Device(
-        participant_id=participant.id,
-        token_hash=secrets.token_hash(token),
-        created_at=now,
-        used_at=now,
-    )
-    session.add(device)
-    if replaces is not None:
-        _revoke(session, sa.and_(Device.id == replaces), now, f"participant/device {device.id}")
-    session.flush()
-    actor = f"participant/device {device.id}"
-    stream = audit.participant_stream(participant.id)
-    detail = {} if replaces is None else {"replaces": f"device/{replaces}"}
-    entry = audit.Entry(actor, "join", f"device/{device.id}", detail=detail)
-    audit.record(session, stream, now, [entry])
-    accept_notice(session, participant, notice_version, notice_language, actor, now)
-    _change(session, participant, "language", notice_language, actor, now)
-    return token, device.id
 
 
 def accept_notice(
@@ -415,11 +417,14 @@ def end_session(session: Session, token: str, now: datetime) -> None:
 @dataclass(frozen=True, slots=True)
 class Person:
     """The participant before the phone: who, on which device, and whether the PIN was given.
+    `public_id` is the name by which the phone knows its owner.
 
     `study_version` and `study_fingerprint` are the newest version of the study's definition.
+    `shared`: the phone is not their own, nothing stays on it.
     """
 
     participant_id: int
+    public_id: str
     study_id: int
     study_version: int
     study_fingerprint: str
@@ -430,12 +435,14 @@ class Person:
     notice_at: datetime | None
     device_id: int
     has_pin: bool
+    shared: bool
     unlocked: bool
     seen_at: datetime | None = None
 
 
 _person_columns = (
     Participant.id,
+    Participant.public_id,
     Participant.study_id,
     StudyVersion.number,
     StudyVersion.fingerprint,
@@ -446,6 +453,7 @@ _person_columns = (
     Participant.notice_at,
     Device.id,
     Device.pin_hash.is_not(None),
+    Device.shared,
 )
 _newest_version = (
     sa.select(sa.func.max(StudyVersion.number))
@@ -504,12 +512,13 @@ def touch_session(session: Session, token: str, now: datetime) -> None:
 def change_setting(session: Session, person: Person, field: str, value: str, now: datetime) -> None:
     """Set a participant's `language` or `text_size`, on the record."""
     participant = audit.lock_participant(session, person.participant_id)
-    _change(session, participant, field, value, f"participant/device {person.device_id}", now)
+    change(session, participant, field, value, f"participant/device {person.device_id}", now)
 
 
-def _change(
+def change(
     session: Session, participant: Participant, field: str, value: str, actor: str, now: datetime
 ) -> None:
+    """Set `language` or `text_size` of a participant whose stream is held, on the record."""
     old = str(getattr(participant, field))
     if old == value:
         return

@@ -23,7 +23,16 @@ from pro_app.core.instruments import Instrument
 from pro_app.core.library import Library
 from pro_app.core.scoring import Scoring
 from pro_app.models import Participant, Score, Site, Study, Submission
-from pro_app.services import answers, assessments, audit, reminder_log, schedule, submissions
+from pro_app.services import (
+    answer_columns,
+    answers,
+    assessments,
+    audit,
+    reminder_log,
+    schedule,
+    submissions,
+)
+from pro_app.services.answer_columns import Line
 from pro_app.services.assessments import Known
 from pro_app.services.studies import CurrentStudy
 
@@ -32,7 +41,8 @@ HEAD = (
     "study", "study_version", "site", "participant", "timepoint", "occurrence", "instrument",
     "order", "status", "missed_reason", "not_expected_reason", "opens_at", "due_at", "closes_at",
     "calendar_due", "days_off", "started_at",
-    "completed_at", "submitted_at", "late", "mode", "receipt", "instrument_fingerprint",
+    "completed_at", "submit_tapped_at", "submit_skew_ms", "submit_doubt", "submitted_at", "late",
+    "mode", "receipt", "instrument_fingerprint",
 )  # fmt: skip
 
 
@@ -66,8 +76,7 @@ def columns(request: Request) -> list[str]:
     names: dict[str, None] = dict.fromkeys(HEAD)
     for instrument, scorings in request.instruments():
         if request.what == "answers":
-            for item in instrument.items:
-                names |= dict.fromkeys((item.code, f"{item.code}_state", f"{item.code}_language"))
+            names |= dict.fromkeys(answer_columns.names(instrument))
         else:
             names |= {"basis": None}
             for scoring in scorings:
@@ -140,20 +149,22 @@ def _row(
     if submission is not None:
         row |= {
             "completed_at": submission.completed_at,
+            "submit_tapped_at": submission.submit_tapped_at,
             "submitted_at": submission.submitted_at,
             "late": int(submission.late),
             "mode": submission.mode,
             "receipt": submissions.short(submission.receipt),
             "instrument_fingerprint": submission.instrument_fingerprint,
-        }
+        } | submissions.doubt_of(session, known.id)
     if submission is not None and calendar_due is not None:
         completed_on = submission.completed_at.astimezone(definition.zone).date()
         row["days_off"] = (completed_on - calendar_due).days
     row = _local(row, request)
     if request.what == "answers":
-        return row | _answer_cells(
-            request.library.instruments[known.instrument], current, submission
-        )
+        instrument = request.library.instruments[known.instrument]
+        sealed = None if submission is None else submission.answers
+        cells = answer_columns.cells(session, instrument, known.id, sealed)
+        return row | _local(cells, request)
     return row | _score_cells(session, request, known, state, current)
 
 
@@ -164,31 +175,6 @@ def _local(row: dict[str, Any], request: Request) -> dict[str, Any]:
         name: value.astimezone(zone).isoformat() if isinstance(value, datetime) else value
         for name, value in row.items()
     }
-
-
-def _answer_cells(
-    instrument: Instrument,
-    current: Mapping[str, answers.Current],
-    submission: Submission | None,
-) -> dict[str, Any]:
-    """Code, state and language of each item; of a submission as it was sealed."""
-    sealed = submission.answers if submission is not None else None
-    cells: dict[str, Any] = {}
-    for item in instrument.items:
-        if sealed is not None:
-            told = sealed.get(item.code)
-            state, code, language = (
-                (told["state"], told["code"], told["language"]) if told else (None, None, None)
-            )
-        else:
-            answer = current.get(item.code)
-            state, code, language = (
-                (answer.state, answer.code, answer.language) if answer else (None, None, None)
-            )
-        cells[item.code] = code
-        cells[f"{item.code}_state"] = state or "not_reached"
-        cells[f"{item.code}_language"] = language
-    return cells
 
 
 def _score_cells(
@@ -282,9 +268,6 @@ def write_codebook(request: Request, file: TextIO) -> None:
         writer.writerow([cell(value, request.exact) for value in line])
 
 
-Line = tuple[str, str, str, str, str]
-
-
 def _codebook(request: Request) -> Iterator[Line]:
     if request.what == "reminders":
         for name, meaning in reminder_log.COLUMNS.items():
@@ -296,26 +279,11 @@ def _codebook(request: Request) -> Iterator[Line]:
         yield ("basis", "", _MEANING["basis"], "", "")
     for instrument, scorings in request.instruments():
         if request.what == "answers":
-            yield from _answer_lines(request, instrument)
+            wording = request.library.wording(instrument.code, request.language)
+            yield from answer_columns.lines(instrument, wording)
         else:
             for scoring in scorings:
                 yield from _score_lines(instrument, scoring)
-
-
-def _answer_lines(request: Request, instrument: Instrument) -> Iterator[Line]:
-    wording = request.library.wording(instrument.code, request.language)
-    for item in instrument.items:
-        text = item.topic if wording is None else wording.items[item.code]
-        if wording is not None and wording.kind == "demonstration":
-            text = f"{text} [demonstration wording, not the validated instrument]"
-        yield (item.code, instrument.code, text, "", "")
-        for code in item.options.codes:
-            label = "" if wording is None else wording.options[item.options.code][code]
-            yield (item.code, instrument.code, text, str(code), label)
-        for state, meaning in _STATES.items():
-            yield (f"{item.code}_state", instrument.code, f"state of {item.code}", state, meaning)
-        meaning = f"language in which {item.code} was answered"
-        yield (f"{item.code}_language", instrument.code, meaning, "", "")
 
 
 def _score_lines(instrument: Instrument, scoring: Scoring) -> Iterator[Line]:
@@ -337,12 +305,6 @@ def _score_lines(instrument: Instrument, scoring: Scoring) -> Iterator[Line]:
             yield (column, instrument.code, f"why {name} is missing", reason, meaning)
 
 
-_STATES = {
-    "answered": "an option was chosen",
-    "skipped": "left unanswered after confirming",
-    "not_applicable": "marked as not applicable",
-    "not_reached": "neither answered nor skipped",
-}
 _REASONS = {
     "too_few_answered": "fewer items answered than the scoring asks for",
     "needs_all_scales": "one of the scales that it is computed from is missing",
@@ -366,8 +328,11 @@ _MEANING = {
     "days_off": "day of completion minus calendar_due, in days",
     "started_at": "first answer inside the window; server clock",
     "completed_at": "last answer before submitting; server clock",
+    "submit_tapped_at": "Submit pressed; server clock, worked out from the device's clocks",
+    "submit_skew_ms": "device clock minus server clock when the press arrived, milliseconds",
+    "submit_doubt": "doubt about submit_tapped_at: clock_changed, before_opening or skew",
     "submitted_at": "submission received; server clock",
-    "late": "1 if submitted after closing, within the grace time",
+    "late": "1 if Submit was pressed after closing, within the grace time",
     "mode": "own_phone, site_tablet, paper, interview",
     "receipt": "receipt shown to the participant",
     "instrument_fingerprint": "SHA-256 of the instrument's definition at submission",

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from pro_app.core.library import Library
 from pro_app.models import CodeRequest, Device, JoiningCode, Participant
-from pro_app.services import assessments
+from pro_app.services import assessments, phone_remarks
 from pro_app.services.studies import CurrentStudy
 
 
@@ -36,9 +36,11 @@ def lines(session: Session, study: CurrentStudy, library: Library, now: datetime
     found = session.scalars(
         sa.select(Participant).where(Participant.study_id == study.id).order_by(Participant.number)
     )
+    of_phones = phone_remarks.of_study(session, study)
     for participant in found.all():
         remarks = [
             *_access_remarks(session, participant, now),
+            *of_phones.get(participant.id, ()),
             *_assessment_remarks(session, study, library, participant, now),
         ]
         yield Line(participant.number, participant.language, tuple(remarks))

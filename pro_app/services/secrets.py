@@ -13,6 +13,7 @@ from argon2.low_level import Type, hash_secret_raw
 
 ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # 31 letters and digits, none like another
 CODE_LENGTH = 8  # 31 ** 8 = 8.5e11: 39 bits
+RECOVERY_LENGTH = 12  # 59 bits: a recovery code lives for long
 PIN_LENGTH = 6
 # keys in a pattern on the pad, or pairs: what people choose that is neither a row nor a repeat
 COMMON_PINS = frozenset(
@@ -35,9 +36,9 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def new_code() -> str:
-    """A joining code: eight characters without look-alikes."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
+def new_code(length: int = CODE_LENGTH) -> str:
+    """A joining or recovery code: characters without look-alikes."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
 def tidy_code(text: str) -> str:

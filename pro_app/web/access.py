@@ -25,7 +25,7 @@ from flask import (
 from flask_wtf.csrf import CSRFProtect, generate_csrf
 from werkzeug.wrappers import Response as BaseResponse
 
-from pro_app.services import enrolment
+from pro_app.services import enrolment, phones
 from pro_app.services.enrolment import NOTICE_LIFE, Person
 from pro_app.web import layout
 from pro_app.web.house import house
@@ -34,6 +34,7 @@ from pro_app.web.locale import COOKIE_AGE
 View = TypeVar("View", bound=Callable[..., Any])
 AUDIENCES = ("public", "device", "participant")
 UNCARRIED = frozenset({"csrf_token", "pin", "username", "carry_to"})
+OWN_COOKIES = ("language", "text_size", "reminders", "unsent")  # what a browser keeps besides
 
 
 def audience(name: str) -> Callable[[View], View]:
@@ -49,8 +50,9 @@ def audience(name: str) -> Callable[[View], View]:
 
 
 def from_worker(view: View) -> View:
-    """Mark a view that the service worker posts to. It has no page and so no token; what a
-    browser says of a request's origin stands in, which no page of another site can forge."""
+    """Mark a view that scripts post to: a service worker has no page and so no token, and a page
+    without network has none of today. What a browser says of a request's origin stands in, which
+    no page of another site can forge."""
     view.from_worker = True  # type: ignore[attr-defined]
     return view
 
@@ -60,31 +62,47 @@ def device_cookie() -> str:
     return "device" if house().settings.plain_cookies else "__Host-device"
 
 
-def keep_device(response: BaseResponse, token: str) -> None:
-    """Set or renew the device's cookie."""
+def keep_device(response: BaseResponse, token: str, shared: bool = False) -> None:
+    """Set or renew the device's cookie; on a phone that is not the person's own it ends with the
+    browser."""
     response.set_cookie(
         device_cookie(),
         token,
-        max_age=COOKIE_AGE,
+        max_age=None if shared else COOKIE_AGE,
         secure=not house().settings.plain_cookies,
         httponly=True,
         samesite="Lax",
     )
 
 
-def keep_choice(response: BaseResponse, name: str, value: str) -> None:
-    """Keep this browser's own `language` or `text_size`, for pages that know nobody yet."""
+def keep_choice(response: BaseResponse, name: str, value: str, shared: bool = False) -> None:
+    """Keep this browser's own `language` or `text_size`, for pages that know nobody yet; on a
+    phone that is not the person's own, until the browser ends."""
     secure = not house().settings.plain_cookies
-    response.set_cookie(
-        name, value, max_age=COOKIE_AGE, samesite="Lax", secure=secure, httponly=True
-    )
+    known = g.get("person") or g.get("locked")
+    age = None if shared or (known is not None and known.shared) else COOKIE_AGE
+    response.set_cookie(name, value, max_age=age, samesite="Lax", secure=secure, httponly=True)
 
 
-def begin_session(device_id: int) -> None:
+def begin_session(device_id: int, shared: bool = False) -> None:
     """Open a session on this device, in a transaction of its own."""
     with house().database.writing() as database:
         session["token"] = enrolment.start_session(database, device_id, house().clock())
-    session.permanent = True
+    session.permanent = not shared
+
+
+def sign_out() -> BaseResponse:
+    """Let this phone open nothing any more, and have the browser forget everything of ours."""
+    known = owner()
+    with house().database.writing() as database:
+        phones.sign_out(database, known.participant_id, known.device_id, house().clock())
+    session.clear()
+    response = redirect(url_for("device.signed_out"), 303)
+    secure = not house().settings.plain_cookies
+    for name in (device_cookie(), *OWN_COOKIES):
+        response.delete_cookie(name, secure=secure, samesite="Lax")
+    response.headers["Clear-Site-Data"] = '"storage", "cache"'
+    return response
 
 
 class Csrf(CSRFProtect):  # type: ignore[misc]
@@ -142,7 +160,7 @@ def admit() -> BaseResponse | None:
     if wanted == "public" or (wanted == "device" and (g.person or g.locked)):
         return None
     if g.person is not None:
-        return _notice_gate(view)
+        return notice_gate(view)
     return _turn_away()
 
 
@@ -187,12 +205,13 @@ def to_sign_in() -> BaseResponse:
 
 
 def _locked_json() -> BaseResponse:
-    response = jsonify(error="locked")
+    """The PIN is due, or the phone is not joined (any more) and keeps what it has."""
+    response = jsonify(error="device" if g.locked is None else "locked")
     response.status_code = 401
     return response
 
 
-def _notice_gate(view: Any) -> BaseResponse | None:
+def notice_gate(view: Any) -> BaseResponse | None:
     """A notice that is new, or a year old, is shown before anything else."""
     if getattr(view, "before_notice", False) or request.method == "POST":
         return None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
-from pathlib import Path
+from typing import Any
 
 from flask import Flask, Response, g, redirect, url_for
 from flask_babel import Babel
@@ -21,11 +20,14 @@ from pro_app.models import Database
 from pro_app.services import checks
 from pro_app.web import (
     access,
+    device,
     errors,
     files,
     join,
+    journal,
     layout,
     locale,
+    offline,
     participant,
     pwa,
     questionnaire,
@@ -41,8 +43,9 @@ PAGE_HEADERS = {
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
 }
-HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+HEADERS = {"X-Content-Type-Options": "nosniff"}
 YEAR = 365 * 24 * 3600  # seconds
 
 
@@ -77,16 +80,20 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     app.before_request(access.admit)
     access.Csrf(app)
     Compress(app)
-    for rooms in (join, participant, questionnaire, reminders, pwa):
+    for rooms in (join, participant, questionnaire, reminders, pwa, offline, journal, device):
         app.register_blueprint(rooms.blueprint)
     if settings.demo:
         from pro_app.demo.web import blueprint as demo  # only where the demonstration is shown
 
         app.register_blueprint(demo)
-    static = ROOT / "static"
-    app.add_url_rule(
-        f"/static/{_release(static)}/<path:filename>", "static", files.static_view(static)
-    )
+    static = files.Folder(ROOT / "static")
+    app.add_url_rule("/static/<release>/<path:filename>", "static", static.send)
+
+    @app.url_defaults
+    def release(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint == "static":
+            values["release"] = static.release
+
     app.add_url_rule("/", view_func=home)
     app.add_url_rule("/health", view_func=health)
     errors.register(app)
@@ -128,20 +135,12 @@ def _configure(app: Flask, settings: Settings) -> None:
     app.jinja_env.add_extension("jinja2.ext.i18n")
 
 
-def _release(folder: Path) -> str:
-    """A short hash over all static files: their addresses change with their content."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:10]
-
-
 @access.audience("public")
-def home() -> BaseResponse:
-    """The site's address alone: on to where this browser belongs."""
+def home() -> BaseResponse | str:
+    """The site's address alone, which the icon opens: on to where this browser belongs. Who is
+    let in has Today at once, without another way through the network."""
     if g.person is not None:
-        return redirect(url_for("participant.today"))
+        return access.notice_gate(home) or participant.today()
     return redirect(url_for("participant.unlock" if g.locked is not None else "join.code"))
 
 

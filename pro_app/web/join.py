@@ -1,6 +1,8 @@
-"""Joining: a code from the site, the privacy notice, this phone, a PIN."""
+"""Joining: a code or a passkey, the privacy notice unless it is known, this phone, a PIN."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from flask import (
     Blueprint,
@@ -18,13 +20,14 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.core.study import LANGUAGES
 from pro_app.models import JoiningCode, Participant
-from pro_app.services import enrolment, secrets, studies
+from pro_app.services import enrolment, joining, passkeys, secrets, studies
 from pro_app.services.enrolment import PinResult
 from pro_app.web import access, layout
 from pro_app.web.house import house
 
 blueprint = Blueprint("join", __name__, url_prefix="/join")
 Page = str | BaseResponse | tuple[str, int]
+LENGTHS = (secrets.CODE_LENGTH, secrets.RECOVERY_LENGTH)
 
 
 @blueprint.get("/")
@@ -44,8 +47,8 @@ def code() -> Page:
 def check_code() -> Page:
     """Look the code up. Unknown, used, expired and replaced ones get the same answer."""
     typed = secrets.tidy_code(request.form.get("code", ""))
-    if len(typed) != secrets.CODE_LENGTH:
-        fault = _("The code has 8 letters and digits. Please look at your card again.")
+    if len(typed) not in LENGTHS:
+        fault = _("The code has 8 letters and digits, or 12 on a recovery card. Please look again.")
         return render_template("join/code.html", typed=typed, fault=fault), 422
     settings, now = house().settings, house().clock()
     source = secrets.source_hash(request.remote_addr or "", settings.secret_key)
@@ -57,14 +60,23 @@ def check_code() -> Page:
             enrolment.note_try(database, "code", source, now)
     if found is None:
         return render_template("join/dead_code.html"), 422
+    session.pop("joining_passkey", None)
     session["joining"] = found.id
     return redirect(url_for("join.notice"), 303)
+
+
+def join_by_passkey(passkey_id: int, opened_at: datetime) -> str:
+    """Go on as with a code, after a passkey was opened: where to."""
+    session.pop("joining", None)
+    session["joining_passkey"] = [passkey_id, opened_at.isoformat()]
+    return url_for("join.notice")
 
 
 @blueprint.get("/notice")
 @access.audience("public")
 def notice() -> Page:
-    """The study, the number's end to compare, and the privacy notice."""
+    """The study, the number's end to compare, and the privacy notice; to who has accepted it
+    lately, a welcome."""
     found = _joining()
     if found is None:
         return redirect(url_for("join.code"))
@@ -72,16 +84,30 @@ def notice() -> Page:
 
 
 def _notice_page(found: Participant, fault: str | None) -> str:
+    study = _study_of(found)
+    before = g.person or g.locked
+    values = {
+        "number_end": found.number[-2:],
+        "owner": found.public_id,
+        "other": before is not None and before.participant_id != found.id,
+    }
+    if _is_known(found, study):
+        return render_template("join/welcome.html", **values)
+    return render_template("join/notice.html", sections=notice_sections(), fault=fault, **values)
+
+
+def _study_of(found: Participant) -> studies.CurrentStudy:
+    """The participant's study, which the page is about from now on."""
     with house().database.reading() as database:
         g.study = studies.current(database, house().library, found.study_id)
-    other = (g.person or g.locked) is not None
-    return render_template(
-        "join/notice.html",
-        sections=notice_sections(),
-        number_end=found.number[-2:],
-        fault=fault,
-        other=other,
-    )
+    study: studies.CurrentStudy = g.study
+    return study
+
+
+def _is_known(found: Participant, study: studies.CurrentStudy) -> bool:
+    """Whether the notice need not be shown: this person has accepted it lately."""
+    version = study.definition.notice.version
+    return joining.notice_is_accepted(found, version, house().clock())
 
 
 def notice_sections() -> list[tuple[str, tuple[tuple[str, str], ...]]]:
@@ -95,15 +121,24 @@ def notice_sections() -> list[tuple[str, tuple[tuple[str, str], ...]]]:
 
 
 def _joining() -> Participant | None:
-    """The participant whose code was given in this browser, while the code lives."""
-    code_id, now = session.get("joining"), house().clock()
-    if code_id is None:
-        return None
+    """The participant whose code was given in this browser, or passkey opened, while it lives."""
+    now, code_id = house().clock(), session.get("joining")
+    opened = _opened_passkey()
     with house().database.reading() as database:
-        found = database.get(JoiningCode, code_id)
-        if found is None or found.used_at or found.replaced_at or now >= found.expires_at:
-            return None
-        return database.get(Participant, found.participant_id)
+        if code_id is not None:
+            code = database.get(JoiningCode, code_id)
+            lives = code is not None and enrolment.opens(database, code, now)
+            return database.get(Participant, code.participant_id) if code and lives else None
+        if opened is not None:
+            passkey = passkeys.opened(database, *opened, now)
+            return database.get(Participant, passkey.participant_id) if passkey else None
+    return None
+
+
+def _opened_passkey() -> tuple[int, datetime] | None:
+    """Which passkey was opened in this browser, and when."""
+    passkey_id, moment = session.get("joining_passkey", (None, ""))
+    return None if passkey_id is None else (passkey_id, datetime.fromisoformat(moment))
 
 
 @blueprint.post("/notice")
@@ -116,29 +151,40 @@ def accept_notice() -> Page:
     found = _joining()
     if found is None and g.locked is not None and not g.locked.has_pin:
         return redirect(url_for("join.pin"), 303)
+    if found is None and "joining_passkey" in session:
+        return redirect(url_for("join.code"), 303)
     if found is None:
         return render_template("join/dead_code.html"), 422
-    if request.form.get("accept") != "yes":
+    study = _study_of(found)
+    known = _is_known(found, study)
+    if not known and request.form.get("accept") != "yes":
         fault = _("Please tick the box if you have read this and agree.")
         return _notice_page(found, fault), 422
-    before = g.person or g.locked
-    with house().database.writing() as database:
-        study = studies.current(database, house().library, found.study_id)
-        bound = enrolment.bind_device(
-            database,
-            session["joining"],
-            study.definition.notice.version,
-            _language_in(study),
-            house().clock(),
-            replaces=None if before is None else before.device_id,
-        )
-    session.pop("joining", None)
-    session.pop("token", None)
+    shared = request.form.get("shared") == "yes"
+    bound = _bind(study, None if known else study.definition.notice.version, shared)
+    for name in ("joining", "joining_passkey", "token"):
+        session.pop(name, None)
     if bound is None:
         return render_template("join/dead_code.html"), 422
     response = redirect(url_for("join.pin"), 303)
-    access.keep_device(response, bound[0])
+    access.keep_device(response, bound[0], shared)
+    for name in ("language", "text_size"):
+        if shared and name in request.cookies:  # chosen before it was known whose phone this is
+            access.keep_choice(response, name, request.cookies[name], shared)
     return response
+
+
+def _bind(study: studies.CurrentStudy, version: str | None, shared: bool) -> tuple[str, int] | None:
+    """Bind this browser by the code or the passkey: the device's token and id."""
+    before = g.person or g.locked
+    replaces = None if before is None else before.device_id
+    language, now, opened = _language_in(study), house().clock(), _opened_passkey()
+    with house().database.writing() as database:
+        if opened is None:
+            return joining.bind_device(
+                database, session["joining"], version, language, now, replaces, shared
+            )
+        return joining.bind_by_passkey(database, *opened, version, language, now, replaces, shared)
 
 
 def _language_in(study: studies.CurrentStudy) -> str:
@@ -173,10 +219,22 @@ def set_pin() -> Page:
         fault = _("The two PINs are not the same. Please type them again.")
     if fault is not None:
         return render_template("join/pin.html", fault=fault), 422
-    with house().database.writing() as database:
-        enrolment.set_pin(database, device.device_id, chosen, house().clock())
-    access.begin_session(device.device_id)
+    if not _keep_pin(device.device_id, chosen):
+        return redirect(url_for("participant.unlock"), 303)
+    access.begin_session(device.device_id, device.shared)
     return redirect(access.next_page(), 303)
+
+
+def _keep_pin(device_id: int, chosen: str) -> bool:
+    """Set the PIN. Where a second tap on the same button came first, it is the same PIN."""
+    try:
+        with house().database.writing() as database:
+            enrolment.set_pin(database, device_id, chosen, house().clock())
+    except enrolment.EnrolmentError:
+        with house().database.writing() as database:
+            check = enrolment.check_pin(database, device_id, chosen, house().clock())
+        return check.result is PinResult.RIGHT
+    return True
 
 
 @blueprint.get("/new-code")

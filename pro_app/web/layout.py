@@ -7,9 +7,10 @@ from typing import Any
 
 from flask import g, request
 from flask_babel import get_locale
+from flask_babel import gettext as _
 from sqlalchemy.exc import SQLAlchemyError
 
-from pro_app.core.study import LANGUAGES
+from pro_app.core.study import LANGUAGES, StudyDefinition
 from pro_app.services import studies
 from pro_app.services.enrolment import Person
 from pro_app.services.studies import CurrentStudy
@@ -54,6 +55,17 @@ def languages() -> tuple[str, ...]:
     return LANGUAGES if found is None else found.definition.languages
 
 
+def help_text(study: StudyDefinition) -> str:
+    """Whom to call, on every page."""
+    text: str = _(
+        "Nobody watches your answers as you give them. If you feel unwell, call %(telephone)s. "
+        "In an emergency, call %(emergency)s.",
+        telephone=study.telephone,
+        emergency=study.emergency,
+    )
+    return text
+
+
 def words() -> dict[str, Any]:
     """Names that all templates know."""
     found = study()
@@ -73,6 +85,7 @@ def words() -> dict[str, Any]:
         return locale.day_text(value, definition.zone, chosen)
 
     return {
+        "help": "" if definition is None else help_text(definition),
         "language": chosen,
         "html_language": locale.html_language(chosen),
         "html_language_of": locale.html_language,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.models import Participant
-from pro_app.services import answers, assessments, enrolment, reach
+from pro_app.services import answers, assessments, enrolment, journals, reach
 from pro_app.services.assessments import Known
 from pro_app.services.enrolment import PinResult
 from pro_app.web import access, join, layout, phone
@@ -33,6 +33,7 @@ def unlock() -> Page:
 
 @blueprint.post("/unlock")
 @access.audience("device")
+@access.from_worker
 def check_pin() -> Page:
     """Check the PIN; then on to where the person was going, with what was posted there."""
     device = g.person or g.locked
@@ -59,7 +60,7 @@ def _unlock_fault(fault: str) -> Page:
 
 
 def _opened(device: enrolment.Person) -> Page:
-    access.begin_session(device.device_id)
+    access.begin_session(device.device_id, device.shared)
     response: BaseResponse
     if request.is_json:
         response = jsonify(csrf=generate_csrf())
@@ -69,25 +70,28 @@ def _opened(device: enrolment.Person) -> Page:
             response = redirect(carry_to, 307)  # the browser posts the carried fields there
         else:
             response = redirect(access.next_page(), 303)
-    access.keep_device(response, request.cookies[access.device_cookie()])
+    access.keep_device(response, request.cookies[access.device_cookie()], device.shared)
     return response
 
 
 @blueprint.post("/lock")
 @access.audience("device")
 def lock() -> Page:
-    """End the session; the phone stays joined and asks for the PIN."""
+    """End the session; the phone stays joined and asks for the PIN. One that is not the person's
+    own is signed out, by a page that first sends what waits there."""
     token = session.pop("token", None)
     if token is not None:
         with house().database.writing() as database:
             enrolment.end_session(database, token, house().clock())
     session.pop("next", None)
+    if access.owner().shared:
+        return redirect(url_for("device.ask_sign_out", now="yes"), 303)
     return redirect(url_for("participant.unlock"), 303)
 
 
 @blueprint.get("/today")
 @access.audience("participant")
-def today() -> Page:
+def today() -> str:
     """What there is to do."""
     study, now, person = layout.study(), house().clock(), access.person()
     assert study is not None  # noqa: S101 (a participant has a study)
@@ -96,6 +100,7 @@ def today() -> Page:
         open_now = cards(database, found.open)
         own = reach.phone(database, person.participant_id, person.device_id)
         has_email = reach.has_email(database, person.participant_id)
+        lost = journals.untold(database, person.participant_id)
     upcoming = None
     if found.next is not None:
         points = {point.code: point for point in study.definition.timepoints}
@@ -107,6 +112,7 @@ def today() -> Page:
         cards=open_now,
         upcoming=upcoming,
         found=found,
+        lost=lost,
         reminders=phone.state(own),
         undecided=not has_email and phone.is_undecided(own),
         has_email=has_email,

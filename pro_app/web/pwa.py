@@ -5,20 +5,52 @@ The same for everybody: no cookie is read or set, and no word tells what the sit
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+from typing import Any
 
-from flask import Blueprint, Response, request, url_for
+import rjsmin  # type: ignore[import-untyped]
+from flask import Blueprint, Response, render_template, request, url_for
+from flask_babel import force_locale
+from flask_babel import gettext as _
 
 from pro_app.config import ROOT
 from pro_app.core.study import LANGUAGES
-from pro_app.web import access, locale
+from pro_app.web import access, files, locale
 from pro_app.web.house import house
 
 blueprint = Blueprint("pwa", __name__)
 
 STATIC = ROOT / "static"
-WORKER = (STATIC / "service-worker.js").read_text(encoding="utf-8")
+ASSETS = (
+    "css/look.css", "css/pages.css", "css/reminders.css", "css/aloud.css", "icons/icon.svg",
+    "js/journal.js", "js/outbox.js", "js/pin.js", "js/questionnaire.js", "js/unlock.js",
+    "js/offline.js", "js/ahead.js", "js/phone.js", "js/worker.js", "js/aloud.js",
+    "js/reminders.js", "js/install.js", "js/kind.js", "js/launch.js",
+)  # fmt: skip
+
+
+def _script(*names: str) -> str:
+    """Modules as one classic script, which every browser's worker can run."""
+    texts = ((STATIC / name).read_text(encoding="utf-8") for name in names)
+    plain = (re.sub(r"^export ", "", text, flags=re.MULTILINE) for text in texts)
+    return str(rjsmin.jsmin("\n".join(plain)))
+
+
+_TAKE_OVER = "addEventListener('install', () => skipWaiting());"
+_PURGE = f"""{_TAKE_OVER}
+addEventListener("activate", (event) => event.waitUntil(caches.keys().then((names) =>
+  Promise.all(names.map((name) => caches.delete(name))))));
+"""
+WORKERS = {
+    "full": _script("js/journal.js", "js/outbox.js", "service-worker.js", "offline-worker.js"),
+    "push": _script("service-worker.js") + _PURGE,
+    "none": f"{_PURGE}addEventListener('activate', () => registration.unregister());",
+}
 ICONS = {path.name: path.read_bytes() for path in (STATIC / "icons").glob("*.png")}
+PICTURES = {path.name: path.read_bytes() for path in (STATIC / "pictures").glob("*.webp")}
+PICTURE_SIZE = "540x1110"  # taken by tests/browser/take_pictures.py
 GROUND = "#f7f5f1"  # --ground of look.css
 
 
@@ -30,10 +62,29 @@ def _language() -> str:
 @blueprint.get("/service-worker.js")
 @access.audience("public")
 def worker() -> Response:
-    """The service worker, with what it says and knows by itself in front."""
-    office, language = house().post_office, _language()
+    """The service worker, with what it says and knows by itself in front.
+
+    The setting `worker` takes a broken one back: `push` leaves what shows reminders, without what
+    answers for the network; `none` unregisters it, and with it the phone's subscription.
+    """
+    mode = house().settings.worker
+    known = _reminding(_language()) | (_offline(_language()) if mode == "full" else {})
+    script = f"const house = {json.dumps(known)};\n{WORKERS[mode]}"
+    tag = hashlib.sha256(script.encode()).hexdigest()[:20]
+    if request.if_none_match.contains(tag):
+        response = Response(status=304)
+    else:
+        response = files.lasting(script.encode(), "text/javascript")
+    response.set_etag(tag)
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def _reminding(language: str) -> dict[str, str]:
+    """What the worker needs to show reminders."""
+    office = house().post_office
     words = office.notices.fallback(language)
-    known = {
+    return {
         "language": locale.html_language(language),
         "title": words.title,
         "text": words.text,
@@ -41,9 +92,16 @@ def worker() -> Response:
         "badge": url_for("pwa.icon", name="badge-96.png"),
         "key": office.application_key,
     }
-    response = Response(f"const house = {json.dumps(known)};\n{WORKER}", mimetype="text/javascript")
-    response.headers["Cache-Control"] = "no-cache"
-    return response
+
+
+def _offline(language: str) -> dict[str, Any]:
+    """What the worker keeps: the page without network and its files; `version` names them all."""
+    page = render_template("offline/shell.html")
+    return {
+        "version": hashlib.sha256(page.encode()).hexdigest()[:12],
+        "shell": url_for("offline.shell", language=language),
+        "assets": [url_for("static", filename=name) for name in ASSETS],
+    }
 
 
 @blueprint.get("/manifest.webmanifest")
@@ -51,8 +109,17 @@ def worker() -> Response:
 def manifest() -> Response:
     """What the app is called and looks like once it is installed."""
     language = _language()
+    with force_locale(language):
+        known = _app(language)
+    body = json.dumps(known, ensure_ascii=False)
+    response = Response(body, mimetype="application/manifest+json")
+    response.headers["Cache-Control"] = "public, max-age=86400"
+    return response
+
+
+def _app(language: str) -> dict[str, Any]:
     name = house().post_office.notices.app_name(language)
-    known = {
+    return {
         "id": "/",
         "start_url": "/",
         "scope": "/",
@@ -61,34 +128,63 @@ def manifest() -> Response:
         "lang": locale.html_language(language),
         "dir": "ltr",
         "display": "standalone",
+        # a tap on the icon or a link shows the open window as it is, see launch.js
+        "launch_handler": {"client_mode": ["focus-existing", "auto"]},
         "background_color": GROUND,
         "theme_color": GROUND,
-        "icons": [
+        "prefer_related_applications": False,
+        "icons": [_icon(size, purpose) for size in (192, 512) for purpose in ("any", "maskable")],
+        "screenshots": [
             {
-                "src": url_for("pwa.icon", name=f"icon-{size}.png"),
-                "sizes": f"{size}x{size}",
-                "type": "image/png",
-                "purpose": "any maskable",
+                "src": url_for("pwa.picture", name=f"{page}-{language}.webp"),
+                "sizes": PICTURE_SIZE,
+                "type": "image/webp",
+                "form_factor": "narrow",
+                "label": label,
             }
-            for size in (192, 512)
+            for page, label in (("today", _("Today")), ("practice", _("Try out how it works")))
+        ],
+        "shortcuts": [
+            {"name": label, "url": url_for(endpoint), "icons": [_icon(192, "any")]}
+            for endpoint, label in (
+                ("participant.today", _("Today")),
+                ("reminders.index", _("Reminders")),
+            )
         ],
     }
-    body = json.dumps(known, ensure_ascii=False)
-    response = Response(body, mimetype="application/manifest+json")
-    response.headers["Cache-Control"] = "public, max-age=86400"
-    return response
+
+
+def _icon(size: int, purpose: str) -> dict[str, str]:
+    name = "icon" if purpose == "any" else purpose
+    return {
+        "src": url_for("pwa.icon", name=f"{name}-{size}.png"),
+        "sizes": f"{size}x{size}",
+        "type": "image/png",
+        "purpose": purpose,
+    }
 
 
 @blueprint.get("/icons/<name>")
 @access.audience("public")
 def icon(name: str) -> Response:
     """An icon at an address that stays, for what outlives a release: workers, installed apps."""
-    if name not in ICONS:
+    return _picture(ICONS.get(name), "image/png")
+
+
+@blueprint.get("/pictures/<name>")
+@access.audience("public")
+def picture(name: str) -> Response:
+    """What the app looks like, for a browser that offers to install it."""
+    return _picture(PICTURES.get(name), "image/webp")
+
+
+def _picture(body: bytes | None, mimetype: str) -> Response:
+    if body is None:
         return Response(status=404, mimetype="text/plain")
-    response = Response(ICONS[name], mimetype="image/png")
+    response = Response(body, mimetype=mimetype)
     response.headers["Cache-Control"] = "public, max-age=604800"
     return response
 
 
-for view in (worker, manifest, icon):
+for view in (worker, manifest, icon, picture):
     view.impersonal = True  # type: ignore[union-attr]

@@ -16,6 +16,7 @@ from typing import Any
 from flask import (
     Blueprint,
     abort,
+    g,
     jsonify,
     redirect,
     render_template,
@@ -34,18 +35,17 @@ from pro_app.core.instruments import Instrument, Item
 from pro_app.core.study import LANGUAGES, StudyDefinition
 from pro_app.core.wording import Wording
 from pro_app.models import Transaction
-from pro_app.services import answers, assessments, submissions
+from pro_app.services import answers, assessments, batches, submissions
 from pro_app.services.answers import Current, Operation, Origin, Saved
 from pro_app.services.assessments import Known
+from pro_app.services.batches import Taken
 from pro_app.services.studies import CurrentStudy
-from pro_app.web import access, files, frame, layout
+from pro_app.web import access, batch, files, frame, layout, locale
 from pro_app.web.house import house
 from pro_app.web.participant import change_settings
 
 blueprint = Blueprint("questionnaire", __name__)
 Page = str | BaseResponse | tuple[str, int]
-MOST_OPERATIONS = 500  # in one request; a sheet has 36 items
-LARGEST = 2**63 - 1  # whole number that a database takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +246,8 @@ def rendered(instrument: Instrument, wording: Wording, skipping: bool) -> Render
                 )
                 for shown, title in zip(instrument.items, titles, strict=True)
             )
-        sheet = "".join(items).encode()
+            words = render_template("questionnaire/_words.html")
+        sheet = "".join((*items, words)).encode()
         version = hashlib.sha256(sheet).hexdigest()[:12]
         _rendered[key] = Rendered(items, titles, sheet, version)
     return _rendered[key]
@@ -363,8 +364,6 @@ def _save(
     instrument: Instrument,
     wording: Wording,
     operations: list[Operation],
-    sent_at: datetime | None = None,
-    seen: int = 0,
 ) -> Saved:
     definition = _definition()
     return answers.save(
@@ -372,81 +371,75 @@ def _save(
         assessment,
         instrument,
         operations,
-        Origin(access.person().device_id, wording, sent_at),
+        Origin(access.person().device_id, wording),
         definition.grace,
         house().clock(),
-        seen,
-        definition.skipping,
+        skipping=definition.skipping,
     )
 
 
 @blueprint.post("/questionnaires/<public_id>/answers")
-@access.audience("participant")
+@access.audience("device")
+@access.from_worker
 def take_operations(public_id: str) -> Page:
-    """Operations as JSON, each taken once however often it comes.
+    """A batch of a phone's journal, each operation taken once however often it comes.
 
-    Body: `sent_at` (the device's clock, ISO 8601 with offset), `language` of the sheet, `seen`
-    (the newest row the page knows) and `operations`, a list of `id`, `item`, `state`, `code`,
-    `prompted`, `device_time`. Answer: `taken`, `refused`, `not_counted`, `seen`, `others`; empty
-    ones are left out.
+    Body: see `batch.read`. The phone is enough to give answers; what others gave is told only
+    when it is unlocked. Answer: `at` (the server's clock), `seen` (the newest row), and, where
+    there is something to tell: `taken` (ids; left out when it is all of them), `refused` (id:
+    reason), `not_counted` (id: standing), `others` (item: state and code), `locked` (the PIN is
+    due), `receipt` (`code`, `moment`, `late`), `missing` (items that a press on Submit met
+    without an answer), `closed` (a press on Submit came after its time).
     """
     try:
-        sent_at, language, seen, operations = _read_batch(request.get_json())
-    except (KeyError, TypeError, ValueError) as error:
-        response = jsonify(error="body", reason=str(error))
-        response.status_code = 422
-        return response
-    with house().database.writing_rows() as database:
-        assessment = _own(database, public_id, hold=True)
-        instrument = house().library.instruments[assessment.instrument]
-        wording = _shown_wording(assessment, language)
-        if wording is None or house().clock() < assessment.facts.opens_at:
-            abort(403)
-        saved = _save(database, assessment, instrument, wording, operations, sent_at, seen)
-    told: dict[str, Any] = {"seen": saved.seen}
-    for name in ("refused", "not_counted", "others"):
-        if getattr(saved, name):
-            told[name] = getattr(saved, name)
-    if len(saved.taken) < len(operations):
-        told["taken"] = saved.taken
-    return jsonify(told)
-
-
-def _read_batch(body: Any) -> tuple[datetime | None, str, int, list[Operation]]:
-    """The parts of a posted batch. Raises KeyError, TypeError or ValueError for a wrong shape."""
-    language = body["language"]
-    if language not in LANGUAGES or not isinstance(body["operations"], list):
-        raise ValueError("language or operations")
-    if len(body["operations"]) > MOST_OPERATIONS:
-        raise ValueError(f"more than {MOST_OPERATIONS} operations")
-    operations = [
-        Operation(
-            id=str(uuid.UUID(str(one["id"]))),
-            item=str(one["item"]),
-            state=str(one["state"]),
-            code=None if one.get("code") is None else _whole(one["code"]),
-            prompted=one.get("prompted") is True,
-            device_time=_device_moment(one.get("device_time")),
+        sent = batch.read(request.get_json())
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return _told({"error": "body", "reason": str(error)}, 422)
+    now, owner, place = house().clock(), access.owner(), house().database
+    with place.writing() if sent.presses else place.writing_rows() as database:
+        found = assessments.hold_by_phone(
+            database, public_id, owner.participant_id, owner.device_id
         )
-        for one in body["operations"]
-    ]
-    return _device_moment(body.get("sent_at")), language, _whole(body.get("seen", 0)), operations
+        if found is None:
+            abort(404)
+        assessment, phone = found
+        if now < assessment.facts.opens_at:
+            return _told({"error": "early"}, 409)
+        instrument = house().library.instruments[assessment.instrument]
+        held = batches.Held(_study(), assessment, instrument, phone)
+        operations = sent.worded(house().library, assessment.instrument, owner.language)
+        origin = sent.origin(owner.device_id, locked=g.person is None)
+        taken = batches.take(database, held, operations, origin, now, sent.left, sent.seen)
+    return _told(_told_of(taken, len(sent.operations), now))
 
 
-def _whole(value: Any) -> int:
-    """A whole number as it was sent: 2.9 is not 2."""
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > LARGEST:
-        raise ValueError("not a whole number")
-    return value
+def _told(body: dict[str, Any], status: int = 200) -> BaseResponse:
+    response = jsonify(body)
+    response.status_code = status
+    return response
 
 
-def _device_moment(text: Any) -> datetime | None:
-    if text is None:
-        return None
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a device time without its offset")
-    return moment
+def _told_of(taken: Taken, count: int, now: datetime) -> dict[str, Any]:
+    """What the phone is told of its batch of so many operations."""
+    told: dict[str, Any] = {"at": now.isoformat(), "seen": taken.seen}
+    locked = g.person is None
+    for name in ("refused", "not_counted", *(() if locked else ("others",))):
+        if getattr(taken, name):
+            told[name] = getattr(taken, name)
+    if len(taken.taken) < count:
+        told["taken"] = taken.taken
+    if locked:
+        told["locked"] = True
+    if taken.receipt is not None:
+        language = access.owner().language
+        moment = locale.moment_text(taken.receipt.submitted_at, _definition().zone, language)
+        late = taken.receipt.late
+        told["receipt"] = {"code": taken.receipt.code, "moment": moment, "late": late}
+    if taken.missing is not None:
+        told["missing"] = taken.missing
+    if taken.closed:
+        told["closed"] = True
+    return told
 
 
 @blueprint.get("/questionnaires/<public_id>/review")

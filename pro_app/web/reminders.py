@@ -41,7 +41,6 @@ SAID = {
     "calendar": _l(
         "Your calendar address is ready. If you had one before, it does not work any more."
     ),
-    "code": _l("The study team now sees that you need a new code."),
     "reached": _l("The test has reached you. Reminders work on this phone."),
     "accepted": _l(
         "The test is on its way. It should come within a minute. Tap it when you see it."
@@ -61,7 +60,10 @@ FAULTS = {
 @blueprint.get("/reminders/")
 @access.audience("participant")
 def index() -> Page:
-    """How to be reminded: what is set now, and everything that can be changed."""
+    """How to be reminded: what is set now, and everything that can be changed. Nothing of it is
+    for a phone that is not the person's own."""
+    if access.person().shared:
+        return redirect(url_for("device.index"))
     return _page()
 
 
@@ -141,6 +143,8 @@ def renew() -> BaseResponse:
 
 
 def _taken(person: enrolment.Person) -> BaseResponse:
+    if person.shared:
+        return _refused("shared")
     office, ids = house().post_office, (person.participant_id, person.device_id)
     try:
         with house().database.writing() as database:
@@ -200,16 +204,6 @@ def later() -> BaseResponse:
     response = redirect(url_for("participant.today"), 303)
     access.keep_choice(response, phone.LATER, "later")
     return response
-
-
-@blueprint.post("/reminders/code")
-@access.audience("participant")
-def ask_code() -> BaseResponse:
-    """Ask the site for a code to join with in another browser, or in the installed app."""
-    person = access.person()
-    with house().database.writing() as database:
-        enrolment.request_code(database, person.study_id, person.number, house().clock())
-    return _back("code")
 
 
 # --- the hour, e-mail, calendar -----------------------------------------------------------------

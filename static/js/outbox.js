@@ -1,143 +1,195 @@
 /**
- * Operations on their way to the study. Each has an id and may be sent twice; the server takes it
- * once. What is not confirmed stays here and is sent again.
+ * Sends what waits in the journal, in order, and again until the study has confirmed it; one window
+ * at a time. The same functions serve pages and the service worker.
  *
- * @typedef {{id: string, item: string, state: string, code: ?number, prompted: boolean,
- *   device_time: string}} Operation
- * @typedef {{seen: number, taken?: string[], refused?: Object<string, string>,
+ * @typedef {import("./journal.js").Journal} Journal
+ * @typedef {import("./journal.js").Entry} Entry
+ * @typedef {{at: string, seen: number, taken?: string[], refused?: Object<string, string>,
  *   not_counted?: Object<string, string>, others?: Object<string, [string, ?number]>,
- *   lost?: string[]}} Answer  `lost` are the items of refused operations, added here
+ *   locked?: boolean, receipt?: {code: string, moment: string, late: boolean}, missing?: string[],
+ *   closed?: boolean, assessment: string, entries: Entry[]}} Answer
+ *   what the server says to a batch; `assessment` and the batch's `entries` are added here
  */
 
 const LONGEST_WAIT = 30_000; // milliseconds between two tries
 const TIMEOUT = 15_000;
-const BATCH = 100; // operations in one request; a body sent while a page closes is limited to 64 KB
+const BATCH = 100; // entries in one request; a body sent while a page closes is limited to 64 KB
+const UNSENT = "unsent"; // the cookie that remembers how many wait, should the journal vanish
+
+/**
+ * Send what waits. True when nothing is left that this phone could send; `stuck` counts what the
+ * server does not take now: it is kept, and tried again at the next start.
+ * @param {Journal} journal @param {(answer: Answer) => unknown} tell
+ * @param {(assessment: string) => number} seen the newest row that the page knows of
+ * @param {() => {device_time: string, run: string, monotonic: number}} clocks
+ */
+export async function deliver(journal, tell, seen, clocks) {
+  const stuck = new Set();
+  for (;;) {
+    if (!await introduce(journal)) return false;
+    const waiting = await journal.waiting();
+    witness(waiting.length);
+    const next = waiting.find((entry) => !stuck.has(entry.assessment));
+    if (!next) return stuck.size === 0;
+    const { assessment } = next;
+    const batch = waiting.filter((entry) => entry.assessment === assessment).slice(0, BATCH);
+    const { device_time: sent_at, run, monotonic } = clocks();
+    const response = await post(`/questionnaires/${assessment}/answers`, {
+      journal: journal.name, left: waiting.length - batch.length, sent_at, run, monotonic,
+      seen: seen(assessment), language: batch[0].language, operations: batch,
+    });
+    if (!response.ok) {
+      stuck.add(assessment);
+      continue;
+    }
+    const answer = { ...await response.json(), assessment, entries: batch };
+    const settled = new Set([...(answer.taken ?? batch.map(({ id }) => id)), ...Object.keys(answer.refused ?? {})]);
+    await journal.settle(batch.filter(({ id }) => settled.has(id)), answer);
+    if (!settled.size) stuck.add(assessment);
+    await tell(answer);
+  }
+}
+
+/** Make a new journal known to the study before anything of it is sent, with what another one,
+ * now gone, had waiting in it. False if the study does not take it now. @param {Journal} journal */
+export async function introduce(journal) {
+  if (journal.known) return true;
+  const answer = await post("/journal", { journal: journal.name, left: await journal.count(), lost: await witnessed() });
+  if (answer.ok) await journal.isKnown();
+  return answer.ok;
+}
+
+/** @param {string} address @param {unknown} what */
+async function post(address, what) {
+  const answer = await fetch(address, {
+    method: "POST",
+    keepalive: true,
+    signal: AbortSignal.timeout?.(TIMEOUT),
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(what),
+  });
+  if (answer.status === 429 || answer.status >= 500) throw new Error(String(answer.status));
+  return answer;
+}
+
+/** A second memory of how many wait, outside the journal: a cookie. @param {number} count */
+function witness(count) {
+  const cookie = `${UNSENT}=${count}; path=/; max-age=34560000; SameSite=Lax`;
+  if (self.document) document.cookie = location.protocol === "https:" ? `${cookie}; Secure` : cookie;
+  else /** @type {any} */ (self).cookieStore?.set(UNSENT, String(count)).catch(() => {});
+}
+
+/** How many the second memory says should wait. */
+async function witnessed() {
+  const kept = self.document ? document.cookie.match(/(?:^|; )unsent=(\d+)/)?.[1]
+    : (await /** @type {any} */ (self).cookieStore?.get(UNSENT))?.value;
+  return Number(kept ?? 0);
+}
 
 export class Outbox {
-  /** @type {Operation[]} */ waiting = [];
+  count = 0; // entries that wait
   failures = 0;
+  stuck = false; // the server does not take some: time alone will not help
   /** @type {?Promise<void>} */ #sending = null;
-  #timer = 0;
-  #renewed = false;
   #again = false;
-  broken = false; // the server refuses for good: time will not help
+  #timer = 0;
+  #unwritten = 0;
+  #writing = Promise.resolve();
+  #news = "BroadcastChannel" in self ? new BroadcastChannel("journal") : null;
 
   /**
-   * @param {{url: string, language: string, seen: number, token: () => string,
-   *   renew: (token: string) => void, unlock: () => Promise<void>,
-   *   changed: (answer?: Answer) => void}} house
+   * @param {Journal} journal @param {() => {device_time: string, run: string, monotonic: number}} clocks
+   * @param {{changed: (answer?: Answer) => unknown, seen?: (assessment: string) => number}} house
    */
-  constructor(house) {
+  constructor(journal, clocks, house) {
+    this.journal = journal;
+    this.clocks = clocks;
     this.house = house;
     addEventListener("online", () => this.send());
-    addEventListener("beforeunload", (leaving) => { if (this.waiting.length) leaving.preventDefault(); });
-    document.addEventListener("visibilitychange", () => this.#farewell());
-    addEventListener("pagehide", () => this.#farewell());
+    addEventListener("beforeunload", (leaving) => {
+      if (this.count && !journal.durable) leaving.preventDefault();
+    });
+    document.addEventListener("visibilitychange", () => this.send());
+    this.#news?.addEventListener("message", ({ data }) => this.#heard(data));
   }
 
-  /** @param {Omit<Operation, "id" | "device_time">} operation */
-  add(operation) {
-    this.waiting.push({ id: uuid(), device_time: deviceTime(), ...operation });
+  /** Write a tap down, after those before it, and send it. @param {Parameters<Journal["add"]>[0]} tap */
+  async add(tap) {
+    this.count += 1;
+    this.#unwritten += 1;
+    this.house.changed();
+    await this.#inTurn(async () => {
+      await this.journal.add(tap);
+      this.#unwritten -= 1;
+    });
     this.house.changed();
     this.send();
   }
 
-  /** Try to send all that waits; true when nothing waits any more. */
+  /** One after the other: taps are written in their order, and counted between two writes.
+   * @param {() => Promise<void>} work */
+  #inTurn(work) {
+    this.#writing = this.#writing.then(work);
+    return this.#writing;
+  }
+
+  #recount() {
+    return this.#inTurn(async () => { this.count = await this.journal.count() + this.#unwritten; });
+  }
+
+  /** Try to send all that waits; true when nothing does any more. */
   async flush() {
-    while (this.waiting.length) {
-      const before = this.waiting.length;
-      this.#again = false;
-      await this.send();
-      if (this.waiting.length >= before && !this.#again) return false;
-    }
-    return true;
+    await this.send();
+    return this.count === 0;
   }
 
   /** @returns {Promise<void>} */
   send() {
-    if (!this.#sending && this.waiting.length) {
-      clearTimeout(this.#timer);
-      this.#sending = this.#batch().finally(() => {
-        this.#sending = null;
-        this.house.changed();
-        if (!this.waiting.length) return;
-        const wait = this.failures ? Math.min(1000 * 2 ** this.failures, LONGEST_WAIT) : 0;
-        this.#timer = setTimeout(() => this.send(), wait);
-      });
+    if (this.#sending) {
+      this.#again = true;
+      return this.#sending;
     }
-    return this.#sending ?? Promise.resolve();
-  }
-
-  /** One request with what waits. @param {AbortSignal} [signal] */
-  #post(signal) {
-    return fetch(this.house.url, {
-      method: "POST",
-      keepalive: true,
-      signal,
-      headers: { "Content-Type": "application/json", "X-CSRFToken": this.house.token() },
-      body: JSON.stringify({
-        sent_at: deviceTime(), language: this.house.language, seen: this.house.seen,
-        operations: this.waiting.slice(0, BATCH),
-      }),
+    clearTimeout(this.#timer);
+    this.#again = false;
+    this.#sending = this.#deliver().finally(() => {
+      this.#sending = null;
+      if (this.#again) return this.send();
+      const wait = Math.min(1000 * 2 ** this.failures, LONGEST_WAIT);
+      if (this.count) this.#timer = setTimeout(() => this.send(), wait);
     });
+    return this.#sending;
   }
 
-  /** The page is being left: send all once more, whatever is still on its way. */
-  #farewell() {
-    if (document.visibilityState === "hidden" && this.waiting.length) this.#post().catch(() => {});
-    else this.send();
+  async #deliver() {
+    const work = async () => {
+      const tell = (/** @type {Answer} */ answer) => {
+        this.#news?.postMessage(answer);
+        return this.#heard(answer);
+      };
+      try {
+        const seen = this.house.seen ?? (() => 0);
+        this.stuck = !await deliver(this.journal, tell, seen, this.clocks);
+        this.failures = this.stuck ? this.failures + 1 : 0;
+      } catch {
+        this.failures += 1;
+      }
+    };
+    await this.#recount();
+    if (this.count) await (navigator.locks ? navigator.locks.request("journal", work) : work());
+    await this.#recount();
+    if (this.count) later();
+    this.house.changed();
   }
 
-  async #batch() {
-    const batch = this.waiting.slice(0, BATCH);
-    const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), TIMEOUT);
-    try {
-      const response = await this.#post(abort.signal);
-      if (response.status === 401) {
-        await this.house.unlock();
-        this.#again = true;
-        return;
-      }
-      const answer = await response.json();
-      if (answer.error === "csrf" && !this.#renewed) {
-        this.#again = this.#renewed = true;
-        this.house.renew(answer.csrf);
-        return;
-      }
-      this.broken = response.status >= 400 && response.status < 500 && response.status !== 429;
-      if (!response.ok) throw new Error(String(response.status));
-      this.failures = 0;
-      this.#renewed = false;
-      this.house.seen = answer.seen;
-      const refused = answer.refused ?? {};
-      const done = new Set([...(answer.taken ?? batch.map((one) => one.id)), ...Object.keys(refused)]);
-      answer.lost = batch.filter((one) => one.id in refused).map((one) => one.item);
-      this.waiting = this.waiting.filter((one) => !done.has(one.id));
-      this.house.changed(answer);
-    } catch {
-      this.failures += 1;
-    } finally {
-      clearTimeout(timer);
-    }
+  /** An answer of the study, to this window or to another one. @param {Answer} answer */
+  async #heard(answer) {
+    await this.#recount();
+    return this.house.changed(answer);
   }
 }
 
-/** The device's clock with its offset, such as 2026-11-22T09:30:00.000+08:00. */
-function deviceTime() {
-  const now = new Date();
-  const offset = -now.getTimezoneOffset();
-  const local = new Date(now.getTime() + offset * 60_000).toISOString().slice(0, -1);
-  const two = (/** @type {number} */ n) => String(Math.trunc(n)).padStart(2, "0");
-  return `${local}${offset < 0 ? "-" : "+"}${two(Math.abs(offset) / 60)}:${two(Math.abs(offset) % 60)}`;
-}
-
-/** A random id; `randomUUID` is missing where the page came over plain HTTP. */
-function uuid() {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+/** Ask the browser to send when the network is back, should this page be gone by then. */
+async function later() {
+  const registration = await navigator.serviceWorker?.getRegistration().catch(() => undefined);
+  await /** @type {any} */ (registration)?.sync?.register("journal").catch(() => {});
 }

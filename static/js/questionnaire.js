@@ -1,74 +1,84 @@
 /**
  * A questionnaire as one document: the sheet is fetched once, moving between items needs no
- * request, and each tap is sent as an operation. Without this script, or until the sheet is
- * there, the page works by plain forms.
+ * request, and each tap goes through the journal to the study. Without this script, or until the
+ * sheet is there, the page works by plain forms. The page without network mounts it, too.
  */
+import { Journal, apply, clocks } from "./journal.js";
 import { Outbox } from "./outbox.js";
 
-const form = document.querySelector("form[data-questionnaire]");
-if (form instanceof HTMLFormElement) open(form).catch(() => {});
+const PATIENCE = 3_000; // milliseconds that a person waits for the network before going on without
 
-/** @param {HTMLFormElement} form */
-async function open(form) {
-  if (!("requestSubmit" in form) || !window.AbortController) return; // old phones: plain forms
+const found = document.querySelector("form[data-questionnaire]");
+if (found instanceof HTMLFormElement) {
+  const given = JSON.parse(document.getElementById("given")?.textContent ?? "{}");
+  mount(found, given).catch(() => {});
+}
+
+/**
+ * @param {HTMLFormElement} form
+ * @param {Object<string, [string, ?number]>} given what is answered already, by item
+ */
+export async function mount(form, given) {
+  if (!("requestSubmit" in form)) return; // old phones: plain forms
   const base = form.dataset.questionnaire ?? "";
-  const response = await fetch(form.dataset.sheet ?? "");
+  const assessment = base.split("/")[2];
+  const [response, journal] = await Promise.all([fetch(form.dataset.sheet ?? ""), Journal.open()]);
   if (!response.ok) return;
   const sheet = new DOMParser().parseFromString(await response.text(), "text/html");
   const items = /** @type {HTMLElement[]} */ ([...sheet.querySelectorAll(".item")]);
-  /** @type {Object<string, [string, ?number]>} */
-  const given = JSON.parse(document.getElementById("given")?.textContent ?? "{}");
+  if (!document.getElementById("words")) document.body.append(sheet.getElementById("words") ?? "");
   const words = /** @type {HTMLTemplateElement} */ (document.getElementById("words")).content;
   const word = (/** @type {string} */ name) => words.querySelector(`[data-word=${name}]`)?.textContent ?? "";
   const state = /** @type {HTMLElement} */ (form.querySelector(".state"));
-  const token = /** @type {HTMLInputElement} */ (form.elements.namedItem("csrf_token"));
   const review = form.elements.namedItem("from") !== null;
   const prompted = new Set();
+  let seen = Number(form.dataset.seen);
   let notice = "";
   let leaving = false;
+  let unlocking = Promise.resolve();
 
   const shown = () => /** @type {HTMLElement} */ (form.querySelector(".item"));
   const code = () => shown().dataset.item ?? "";
   const place = () => Number(shown().dataset.n);
   const chosen = () => /** @type {?HTMLInputElement} */ (form.querySelector("[name=choice]:checked"));
 
-  const outbox = new Outbox({
-    url: `${base}/answers`,
-    language: form.dataset.language ?? "",
-    seen: Number(form.dataset.seen),
-    token: () => token.value,
-    renew: (/** @type {string} */ fresh) => {
-      for (const field of document.querySelectorAll("[name=csrf_token]")) field.setAttribute("value", fresh);
-    },
-    unlock: () => unlock(words, token),
-    changed: (answer) => {
-      if (answer && notice === word("language")) notice = "";
-      for (const item of answer?.lost ?? []) {
-        notice = word("fault");
-        delete given[item];
-        if (item === code()) mark(shown());
-      }
-      if (answer?.not_counted) notice = word("closed");
-      for (const [item, value] of Object.entries(answer?.others ?? {})) {
-        if (outbox.waiting.some((one) => one.item === item)) continue;
-        if (value[0] === "cleared") delete given[item];
-        else given[item] = value;
-        if (item === code()) mark(shown());
-      }
-      tell();
-    },
+  const outbox = new Outbox(journal, clocks, {
+    seen: (one) => (one === assessment ? seen : 0),
+    changed: (answer) => (answer?.assessment === assessment ? hear(answer) : tell()),
   });
+  const own = async () => (await journal.waiting()).filter((one) => one.assessment === assessment);
+  for (const { item, state, code } of await own()) apply(given, item, state, code);
+
+  /** What the study says. @param {import("./outbox.js").Answer} answer */
+  async function hear(answer) {
+    seen = answer.seen;
+    if (notice === word("language")) notice = "";
+    for (const entry of answer.entries.filter(({ id }) => id in (answer.refused ?? {}))) {
+      notice = word("fault");
+      if (entry.item) delete given[entry.item];
+    }
+    if (answer.not_counted) notice = word("closed");
+    if (answer.others) {
+      const waiting = new Set((await own()).map(({ item }) => item));
+      for (const [item, value] of Object.entries(answer.others)) {
+        if (!waiting.has(item)) apply(given, item, ...value);
+      }
+    }
+    if (answer.others || answer.refused) mark(shown());
+    tell();
+    if (answer.receipt && !answer.not_counted) location.href = `${base}/receipt`;
+    else if (answer.locked) unlocking = import("./unlock.js").then(({ unlock }) => unlock(words));
+  }
 
   /** Say whether what was answered has reached the study. */
   function tell() {
-    const count = outbox.waiting.length;
+    const { count } = outbox;
     let text = notice || (given[code()] ? word("saved") : "");
     let kind = notice ? "waiting" : "saved";
-    if (count && outbox.broken) {
-      text = word("broken");
-      kind = "waiting";
-    } else if (count && outbox.failures) {
-      text = notice || (count === 1 ? word("one") : word("many").replace("{count}", String(count)));
+    if (count && (outbox.stuck || outbox.failures || !journal.durable)) {
+      const waits = count === 1 ? word("one") : word("many").replace("{count}", String(count));
+      text = outbox.stuck ? word("broken") : notice || waits;
+      if (!journal.durable && !outbox.stuck) text = word("open");
       kind = "waiting";
     } else if (count) {
       text = word("sending");
@@ -96,10 +106,13 @@ async function open(form) {
   function record(how, number) {
     const [before, was] = given[code()] ?? [];
     if (before === how && was === number) return;
-    if (how === "cleared") delete given[code()];
-    else given[code()] = [how, number];
+    apply(given, code(), how, number);
     notice = "";
-    outbox.add({ item: code(), state: how, code: number, prompted: prompted.has(code()) });
+    sessionStorage.opened = Date.now();
+    outbox.add({
+      assessment, item: code(), state: how, code: number, prompted: prompted.has(code()),
+      aloud: form.dataset.read?.split(" ").includes(code()) ?? false, language: form.dataset.language ?? "",
+    });
   }
 
   /** What is chosen on the screen, as an operation if it is new. */
@@ -128,13 +141,23 @@ async function open(form) {
     /** @type {HTMLElement} */ (next.querySelector("h1")).focus({ preventScroll: true });
   }
 
-  /** Leave for a page of the server, once all has reached it. @param {() => void} go */
-  async function leave(go) {
+  /** Leave for another page once all has reached the study, or, where the phone can show that page
+   * without network, after some patience. @param {() => void} go @param {boolean} [needed] */
+  async function leave(go, needed) {
     leaving = true;
-    const sent = await outbox.flush();
+    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE, false));
+    const sent = await Promise.race([outbox.flush(), late]) || (!needed && await canGo());
+    await unlocking;
     if (sent && leaving) go();
     else tell();
     return sent;
+  }
+
+  /** Whether what follows can be shown without network. */
+  async function canGo() {
+    if (!outbox.count) return true;
+    if (outbox.stuck || !journal.durable || !navigator.serviceWorker?.controller) return false;
+    return Boolean(await isPlanned() && await caches.match("/offline") && await caches.match(response.url));
   }
 
   /** @param {string} address */
@@ -181,7 +204,7 @@ async function open(form) {
       take();
       // later, because a form does not submit again while its submit event is still going round
       const natively = () => { form.dataset.native = "yes"; form.requestSubmit(button); };
-      leave(() => setTimeout(natively)).then((sent) => {
+      leave(() => setTimeout(natively), true).then((sent) => {
         if (!sent) { notice = word("language"); tell(); }
       });
       return;
@@ -196,52 +219,26 @@ async function open(form) {
     else location.reload();
   });
   addEventListener("pageshow", (event) => {
-    if (event.persisted && !outbox.waiting.length) location.reload();
+    if (event.persisted) location.reload();
   });
 
   if (chosen()) take();
   mark(shown());
   tell();
   form.dataset.ready = "yes";
-}
+  sessionStorage.opened = Date.now();
+  outbox.send();
+  setTimeout(lookAhead, PATIENCE);
 
-/**
- * Ask for the PIN on this page, so that what waits here is not lost.
- * @param {DocumentFragment} words @param {HTMLInputElement} token @returns {Promise<void>}
- */
-function unlock(words, token) {
-  return new Promise((resolve) => {
-    const box = /** @type {HTMLDialogElement} */ (
-      document.importNode(/** @type {Element} */ (words.querySelector("dialog")), true)
-    );
-    const pin = /** @type {HTMLInputElement} */ (box.querySelector("#pin"));
-    const fault = /** @type {HTMLElement} */ (box.querySelector(".fault"));
-    let renewed = false;
-    box.addEventListener("submit", async (submission) => {
-      submission.preventDefault();
-      const answer = await fetch("/unlock", {
-        method: "POST",
-        headers: { "Content-Type": "application/json", "X-CSRFToken": token.value },
-        body: JSON.stringify({ pin: pin.value }),
-      }).then((response) => response.json()).catch(() => ({ error: "network" }));
-      if (answer.csrf) {
-        for (const field of document.querySelectorAll("[name=csrf_token]")) field.setAttribute("value", answer.csrf);
-      }
-      if (answer.csrf && !answer.error) return box.close();
-      if (answer.error === "csrf" && !renewed) { // a fresh token came first: the same PIN with it
-        renewed = true;
-        return pin.form?.requestSubmit();
-      }
-      if (answer.error !== "network") pin.value = "";
-      const told = words.querySelector(`[data-word=${answer.error === "network" ? "offline" : "broken"}]`);
-      fault.textContent = answer.fault ?? told?.textContent ?? "";
-      fault.hidden = false;
-      pin.focus();
-    });
-    box.addEventListener("cancel", (escape) => escape.preventDefault());
-    box.addEventListener("close", () => { box.remove(); resolve(); });
-    document.body.append(box);
-    box.showModal();
-    pin.focus();
-  });
+  async function isPlanned() {
+    const plan = await journal.kept("plan");
+    return Boolean(plan?.questionnaires.some((/** @type {{id: string}} */ { id }) => id === assessment));
+  }
+
+  /** A person who came straight here, by a reminder, has what is needed without network, too. */
+  async function lookAhead() {
+    if (await isPlanned() || !await journal.kept("owner")) return;
+    const { prepare } = await import("./ahead.js");
+    await prepare(journal, form.dataset.language ?? "");
+  }
 }

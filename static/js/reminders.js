@@ -6,13 +6,10 @@
  * @typedef {{wanted: string, subscribed: string, key: string, permission: string,
  *   installed: string, language: string, open?: string}} Facts
  */
+import { apple, inApp, installed } from "./kind.js";
+import { register } from "./worker.js";
 
 const place = document.querySelector("[data-reminders]");
-const apple = /iPhone|iPad|iPod/.test(navigator.userAgent) ||
-  (navigator.platform === "MacIntel" && navigator.maxTouchPoints > 1);
-const inApp = /MicroMessenger|FBA[NV]|Instagram|Line\/|; wv\)/.test(navigator.userAgent);
-const installed = matchMedia("(display-mode: standalone)").matches ||
-  /** @type {any} */ (navigator).standalone === true;
 
 /** What this browser says: a permission, `install` (iPhone: first to the Home Screen), or
  * `unsupported`. */
@@ -45,12 +42,6 @@ async function start(place) {
   } catch {
     return page?.show(facts.wanted ? "lost" : "failed");
   }
-}
-
-/** @param {string} language */
-function register(language) {
-  const how = /** @type {RegistrationOptions} */ ({ scope: "/", updateViaCache: "none" });
-  return navigator.serviceWorker.register(`/service-worker.js?language=${language}`, how);
 }
 
 /** @param {string} path @param {unknown} body */

@@ -14,7 +14,7 @@ from flask import Flask
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, expect
 from waitress import create_server
 
-from pro_app.services import enrolment
+from pro_app.services import enrolment, joining
 from tests.browser.people import Phone
 from tests.conftest import KEY, PIN, Enrolled, Site, TestClock, make_app
 
@@ -236,7 +236,7 @@ class Phones:
         with self._site.database.writing() as database:
             code = enrolment.find_code(database, person.code, KEY, now)
             assert code is not None, "each code joins one phone"
-            bound = enrolment.bind_device(database, code.id, "1", person.language, now)
+            bound = joining.bind_device(database, code.id, "1", person.language, now)
             assert bound is not None
             enrolment.set_pin(database, bound[1], PIN, now)
             session = enrolment.start_session(database, bound[1], now) if unlocked else None

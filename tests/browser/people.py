@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -68,15 +69,43 @@ class Phone:
     def accept_notice(self) -> None:
         """Agree to the privacy notice on the way in."""
         self.sees("J3")
-        self.page.locator("label.opt").click()
+        self.page.locator("label.opt:has(#accept)").click()
         self.go_on()
+
+    def say_who_it_is(self) -> None:
+        """Agree to the notice, or, known from before, go on from the welcome."""
+        self.page.locator("main form[data-leaving]").wait_for()
+        if self.page.locator("#accept").count():
+            return self.accept_notice()
+        self.sees("J6")
+        return self.go_on()
+
+    def on_somebody_elses_phone(self) -> None:
+        """Say that this is not the person's own phone."""
+        self.page.locator("label.opt:has([name=shared])").click()
 
     def choose_pin(self, pin: str = PIN) -> None:
         """Set the PIN."""
         self.sees("J4")
+        self._pin_is_ready()
         self.page.locator("#pin").fill(pin)
         self.page.locator("#again").fill(pin)
         self.go_on()
+
+    def type_pin(self, pin: str = PIN) -> None:
+        """Set the PIN with finger and keys."""
+        self.sees("J4")
+        for field in ("#pin", "#again"):
+            self.page.locator(field).click()
+            self.page.keyboard.type(pin)
+        self.go_on()
+
+    def count_taps(self) -> Callable[[], int]:
+        """How often the person has to press something from now on."""
+        taps: list[None] = []
+        self.page.expose_function("tapped", lambda: taps.append(None))
+        self.page.add_init_script("addEventListener('pointerup', () => tapped(), true)")
+        return lambda: len(taps)
 
     def join(self, person: Enrolled) -> None:
         """From the card through code, notice and PIN."""
@@ -85,13 +114,24 @@ class Phone:
         if not self.javascript:
             self.page.locator("#code").fill(person.code)
         self.go_on()
-        self.accept_notice()
+        self.say_who_it_is()
         self.choose_pin()
 
     def unlock(self, pin: str = PIN) -> None:
         """Give the PIN on its page."""
         self.sees("P1")
+        self._pin_is_ready()
         self.page.locator("#pin").fill(pin)
+        self.go_on()
+
+    def _pin_is_ready(self) -> None:
+        if self.javascript:
+            expect(self.page.locator("form[data-pin][data-ready]")).to_have_count(1)
+
+    def unlock_without_network(self, pin: str = PIN) -> None:
+        """Give the PIN on the page that the phone itself shows."""
+        self.sees("N2")
+        self.page.locator("#offline-pin").fill(pin)
         self.go_on()
 
     def unlock_here(self, pin: str = PIN) -> None:
@@ -195,8 +235,16 @@ class Phone:
         expect(self.page.locator(".state")).to_have_text(told.replace("{count}", str(count)))
 
     def waiting(self, count: int) -> None:
-        """The page says how many answers wait for the network."""
+        """The page says how many answers wait for the network, kept on the phone."""
         self.is_told("one" if count == 1 else "many", count)
+
+    def must_stay(self) -> None:
+        """The page says that answers wait in it alone."""
+        self.is_told("open")
+
+    def keeps_nothing(self) -> None:
+        """The browser has no place for a page's data, as in some private windows."""
+        self.page.add_init_script("Object.defineProperty(window, 'indexedDB', {value: undefined})")
 
     def answer(self, places: dict[int, int]) -> None:
         """Answer questions by number, one after the other, going on after each."""

@@ -1,7 +1,12 @@
-"""Takes the README's pictures from the demonstration study: `make pictures`."""
+"""Takes pictures: `make pictures`.
+
+The README's and, for browsers that offer to install the app, those of the manifest come from the
+demonstration study; the icons are drawn from their SVG files.
+"""
 
 from __future__ import annotations
 
+import base64
 import socket
 import subprocess
 import sys
@@ -14,6 +19,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "pro_app" / "demo" / "pictures"
+ICONS = ROOT / "static" / "icons"
+SCREENS = ROOT / "static" / "pictures"
+LANGUAGES = ("ms", "en", "zh_Hans", "ta")
+SHARPNESS = 1.5  # pixels of the manifest's pictures for one of the page's
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 
@@ -96,9 +105,69 @@ def take(browser: Browser, address: str) -> None:
     page.close()
 
 
+def draw_icons(browser: Browser) -> None:
+    """The icons in the sizes that browsers want: a tile with round corners, and, for phones that
+    cut icons into shapes of their own, one whose ground fills the square."""
+    for source, name, size in (
+        ("icon.svg", "icon-192.png", 192),
+        ("icon.svg", "icon-512.png", 512),
+        ("maskable.svg", "maskable-192.png", 192),
+        ("maskable.svg", "maskable-512.png", 512),
+        ("maskable.svg", "touch-180.png", 180),
+    ):
+        page = browser.new_page(viewport={"width": size, "height": size})
+        drawing = base64.b64encode((ICONS / source).read_bytes()).decode()
+        page.set_content(
+            f"<style>body {{ margin: 0 }} img {{ display: block }}</style>"
+            f'<img width="{size}" height="{size}" src="data:image/svg+xml;base64,{drawing}">'
+        )
+        page.screenshot(path=ICONS / name, omit_background=True)
+        page.close()
+
+
+def take_screens(browser: Browser, address: str) -> None:
+    """Today and the practice question in each language, for the manifest: no study's name, no
+    visit, no number, and nothing of an instrument."""
+    for language in LANGUAGES:
+        page = browser.new_page(viewport={"width": 360, "height": 740}, reduced_motion="reduce")
+        page.goto(f"{address}/demo/")
+        page.click("form[action$='01-003'] button")
+        page.click("summary")
+        page.click(f"button[value={language}]")
+        page.wait_for_selector(f"html[lang={language.replace('_', '-')}]")
+        page.wait_for_selector("[data-reminders][data-ready]", state="attached")
+        manifest = page.evaluate(
+            "fetch(document.querySelector('link[rel=manifest]').href).then((it) => it.json())"
+        )
+        page.evaluate(
+            """(name) => {
+              document.querySelector(".bar strong").textContent = name;
+              document.querySelector(".ahead").remove();
+            }""",
+            manifest["name"],
+        )
+        keep_screen(page, f"today-{language}")
+        page.goto(f"{address}/practice")
+        page.locator(".opt").nth(1).click()
+        keep_screen(page, f"practice-{language}")
+        page.close()
+
+
+def keep_screen(page: Page, name: str) -> None:
+    """The page as it stands, small enough for a phone that may never need it."""
+    wire = page.context.new_cdp_session(page)
+    clip = {"x": 0, "y": 0, "width": 360, "height": 740, "scale": SHARPNESS}
+    how = {"format": "webp", "quality": 25, "clip": clip}
+    shot = wire.send("Page.captureScreenshot", how)
+    (SCREENS / f"{name}.webp").write_bytes(base64.b64decode(shot["data"]))
+
+
 if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
+    SCREENS.mkdir(exist_ok=True)
     with demonstration() as address, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        draw_icons(chromium)
+        take_screens(chromium, address)
         take(chromium, address)
         chromium.close()

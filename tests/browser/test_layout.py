@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.browser.answering import LANGUAGES
-from tests.browser.conftest import VIEWPORT, Phones
+from tests.browser.conftest import VIEWPORT, Phones, Server, Watch
 from tests.browser.people import Phone, expect
+from tests.browser.test_accessibility import Inspector
 from tests.conftest import Enrolled, Site
 
 MEASURE = Path(__file__).with_name("measure.js")
@@ -103,6 +104,7 @@ def test_every_other_page_on_a_narrow_phone(phones: Phones, web_site: Site, lang
         "/practice",
         "/notice",
         "/reminders/",
+        "/phone/",
         f"{base}?again=1",
         f"{base}/review",
     ):
@@ -200,3 +202,54 @@ def test_the_text_size_is_kept_from_page_to_page(phones: Phones, web_site: Site)
     phone.close()
     phone.sees("P2")
     expect(phone.page.locator("html.size-2")).to_have_count(1)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_pages_without_network_on_a_narrow_phone(
+    phones: Phones, web_site: Site, server: Server, watch: Watch, language: str
+) -> None:
+    watch.expect("ERR_CONNECTION_REFUSED")
+    person = web_site.enrol(language=language)
+    lupusqol, _ = web_site.open(person)
+    web_site.answer(lupusqol, {f"LQ{n:02}": 1 for n in range(1, 33)}, language)
+    phone = measured(phones.of(person, unlocked=False, viewport=NARROW))
+    seen = Inspector(phone, language)
+    phone.open("/today")
+    phone.unlock()
+    phone.is_prepared()
+    server.go_away()
+    base = f"/questionnaires/{lupusqol.public_id}"
+
+    def look(name: str) -> None:
+        assert faults_of(phone) == [], name
+        seen.look(name)
+
+    phone.page.evaluate("delete sessionStorage.opened")
+    phone.open("/today")
+    phone.sees("N2")
+    look("PIN")
+    phone.unlock_without_network()
+    phone.sees("N3")
+    look("today")
+    phone.open("/reminders/")
+    phone.sees("N1")
+    look("elsewhere")
+    phone.open(f"{base}?again=1")
+    phone.sees("Q1")
+    look("start")
+    phone.open(f"{base}/review")
+    phone.sees("Q90")
+    look("review with items missing")
+    phone.open(f"{base}/items/33")
+    phone.at(33)
+    phone.choose(1)
+    phone.waiting(1)
+    look("item")
+    phone.next()
+    phone.answer({34: 1})
+    phone.sees("Q90")
+    look("review")
+    phone.submit()
+    phone.sees("N4")
+    look("complete")
+    assert seen.findings == []

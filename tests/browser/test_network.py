@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from playwright.sync_api import Dialog, Request, Route
+from playwright.sync_api import Dialog, Request, Route, expect
 
 from tests.browser import record
 from tests.browser.conftest import Phones, Server, Watch
@@ -84,21 +84,22 @@ def test_answering_goes_on_while_the_server_is_away(
     phone.has_chosen(4)
 
 
-def test_a_page_with_waiting_answers_is_not_left_by_accident(
+def test_where_nothing_can_be_kept_the_page_is_not_left_by_accident(
     phones: Phones, web_site: Site, server: Server, watch: Watch, clock: TestClock
 ) -> None:
     watch.expect(REFUSED)
     person = web_site.enrol()
     lupusqol, _ = web_site.open(person)
     phone = phones.of(person, own_time=True)
+    phone.keeps_nothing()
     phone.open(f"/questionnaires/{lupusqol.public_id}/items/4")
     phone.at(4)
     server.go_away()
     phone.choose(2)
-    phone.waiting(1)
+    phone.must_stay()
     with phone.page.expect_event("requestfailed"):  # it tries once more before it stays
         phone.close()
-    phone.waiting(1)
+    phone.must_stay()
     phone.at(4)
     asked: list[str] = []
 
@@ -116,6 +117,27 @@ def test_a_page_with_waiting_answers_is_not_left_by_accident(
     phone.close()
     phone.sees("P2")
     assert record.values(web_site, lupusqol) == {"LQ04": 2}
+
+
+def test_what_waits_outlives_the_page(
+    phones: Phones, web_site: Site, server: Server, watch: Watch
+) -> None:
+    watch.expect(REFUSED)
+    person = web_site.enrol()
+    lupusqol, _ = web_site.open(person)
+    phone = phones.of(person)
+    phone.open(f"/questionnaires/{lupusqol.public_id}/items/4")
+    phone.at(4)
+    server.go_away()
+    phone.choose(2)
+    phone.waiting(1)
+    phone.page.close()
+    server.come_back()
+    phone = Phone(phone.page.context.new_page(), phone.url, phone.javascript)
+    phone.open("/today")
+    record.eventually(lambda: record.values(web_site, lupusqol), {"LQ04": 2})
+    expect(phone.page.locator(".card .btn").first).to_have_text("Continue at question 1")
+    assert [row.code for row in record.taps(web_site, lupusqol)] == [2]
 
 
 def test_the_language_waits_for_the_network_and_says_so(
@@ -211,8 +233,7 @@ def test_leaving_for_the_review_waits_until_all_is_saved(
     lupusqol, _ = web_site.open(person)
     web_site.answer(lupusqol, {f"LQ{n:02}": 1 for n in range(1, 34)})
     phone = phones.of(person, own_time=True)
-    phone.open("/today")
-    phone.start(1)
+    phone.open(f"/questionnaires/{lupusqol.public_id}/items/34")
     phone.at(34)
     server.go_away()
     phone.choose(3)

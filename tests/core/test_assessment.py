@@ -11,9 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pro_app.core.assessment import (
+    AGREE,
+    Contact,
+    Doubt,
     Facts,
+    Stamp,
     Standing,
     Status,
+    Tapped,
     missed_reason,
     not_expected_reason,
     standing,
@@ -178,38 +183,221 @@ def test_a_status_never_turns_back(
 RECEIVED = OPENS + timedelta(hours=5)
 
 
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+
+
+def tapped(
+    tap: datetime | None,
+    sent: datetime | None,
+    contact: Contact | None = None,
+    ran: timedelta | None = None,
+) -> Tapped:
+    """The rule for these device clocks; `ran` is the monotonic time from the tap to sending."""
+    run = None if ran is None else "run"
+    return tapped_at(
+        Stamp(tap, run, None if ran is None else SECOND),
+        Stamp(sent, run, None if ran is None else SECOND + ran),
+        RECEIVED,
+        OPENS,
+        contact,
+    )
+
+
 @pytest.mark.parametrize("hours", [-30_000, -9, 0, 9, 30_000])
 def test_a_wrong_clock_does_not_move_a_tap(hours: int) -> None:
     """The device's clock is `hours` wrong; it tapped ten minutes before it sent."""
     sent = RECEIVED + timedelta(hours=hours)
-    moment, skew = tapped_at(sent - timedelta(minutes=10), sent, RECEIVED, OPENS)
-    assert moment == RECEIVED - timedelta(minutes=10)
-    assert skew == timedelta(hours=hours)
+    found = tapped(sent - 10 * MINUTE, sent)
+    assert found.moment == RECEIVED - 10 * MINUTE
+    assert found.skew == timedelta(hours=hours)
+    assert found.doubt is (Doubt.SKEW if hours else None), "told, not mended"
+
+
+@pytest.mark.parametrize(("skew", "doubt"), [(120, None), (121, Doubt.SKEW), (-121, Doubt.SKEW)])
+def test_a_skew_of_more_than_two_minutes_is_a_doubt(skew: int, doubt: Doubt | None) -> None:
+    sent = RECEIVED + skew * SECOND
+    assert tapped(sent - MINUTE, sent) == (RECEIVED - MINUTE, skew * SECOND, doubt)
 
 
 def test_a_device_zone_does_not_move_a_tap() -> None:
-    tapped = RECEIVED - timedelta(minutes=10)
-    in_london = tapped.astimezone(timezone(timedelta(hours=1)))
-    assert tapped_at(in_london, RECEIVED, RECEIVED, OPENS)[0] == tapped
+    in_london = (RECEIVED - 10 * MINUTE).astimezone(timezone(timedelta(hours=1)))
+    assert tapped(in_london, RECEIVED).moment == RECEIVED - 10 * MINUTE
 
 
 def test_a_tap_is_never_after_its_receipt() -> None:
-    """The clock was set back between tap and sending."""
-    moment, _ = tapped_at(RECEIVED + timedelta(hours=3), RECEIVED, RECEIVED, OPENS)
-    assert moment == RECEIVED
+    """The clock was set back between tap and sending, and nothing else tells when it was."""
+    found = tapped(RECEIVED + timedelta(hours=3), RECEIVED)
+    assert (found.moment, found.doubt) == (RECEIVED, Doubt.CLOCK_CHANGED)
 
 
 def test_a_tap_at_the_very_opening_keeps_its_moment() -> None:
-    assert tapped_at(OPENS, RECEIVED, RECEIVED, OPENS)[0] == OPENS
+    assert tapped(OPENS, RECEIVED) == (OPENS, timedelta(), None)
 
 
-@pytest.mark.parametrize("tapped", [OPENS - TICK, datetime.min.replace(tzinfo=UTC)])
+@pytest.mark.parametrize("tap", [OPENS - TICK, datetime.min.replace(tzinfo=UTC)])
 @pytest.mark.parametrize("sent", [RECEIVED, datetime.max.replace(tzinfo=UTC)])
-def test_a_tap_cannot_be_before_the_opening(tapped: datetime, sent: datetime) -> None:
+def test_a_tap_cannot_be_before_the_opening(tap: datetime, sent: datetime) -> None:
     """The clock was set forward after the tap, by however much: the receipt stands for it."""
-    assert tapped_at(tapped, sent, RECEIVED, OPENS) == (RECEIVED, sent - RECEIVED)
+    assert tapped(tap, sent) == (RECEIVED, sent - RECEIVED, Doubt.BEFORE_OPENING)
 
 
 def test_without_device_times_the_receipt_stands_for_the_tap() -> None:
-    assert tapped_at(None, RECEIVED, RECEIVED, OPENS) == (RECEIVED, None)
-    assert tapped_at(RECEIVED, None, RECEIVED, OPENS) == (RECEIVED, None)
+    assert tapped(None, RECEIVED) == (RECEIVED, timedelta(), None)
+    assert tapped(RECEIVED, None) == (RECEIVED, None, None)
+
+
+def test_a_phone_without_a_clock_tells_by_its_monotonic_one() -> None:
+    assert tapped(None, None, ran=7 * MINUTE) == (RECEIVED - 7 * MINUTE, None, None)
+
+
+# The tap was 30 minutes before the receipt, the last contact 60 minutes before it.
+CONTACT = RECEIVED - 60 * MINUTE
+TRUE = RECEIVED - 30 * MINUTE
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+def lived(
+    *, before_tap: timedelta = timedelta(), after_tap: timedelta = timedelta()
+) -> tuple[datetime, datetime, Contact]:
+    """Device clocks at tap and sending, and the contact, of a clock right at the contact that
+    was set by so much between contact and tap, and between tap and sending."""
+    return TRUE + before_tap, RECEIVED + before_tap + after_tap, Contact(CONTACT, CONTACT)
+
+
+@pytest.mark.parametrize("change", [-DAY, -HOUR, HOUR, DAY, -30_000 * HOUR, 30_000 * HOUR])
+def test_a_clock_set_after_the_tap_moves_nothing(change: timedelta) -> None:
+    """The way forward from the contact knows: phones set their clocks when the network is back."""
+    found = tapped(*lived(after_tap=change))
+    assert (found.moment, found.skew, found.doubt) == (TRUE, change, Doubt.CLOCK_CHANGED)
+
+
+@pytest.mark.parametrize("change", [-DAY, -HOUR, HOUR, DAY])
+def test_a_clock_set_before_the_tap_moves_nothing(change: timedelta) -> None:
+    """The way back from the receipt knows: the other one leads out of what is possible."""
+    found = tapped(*lived(before_tap=change))
+    assert (found.moment, found.doubt) == (TRUE, Doubt.CLOCK_CHANGED)
+
+
+def test_when_both_ways_are_possible_the_way_forward_stands() -> None:
+    before = tapped(*lived(before_tap=-10 * MINUTE))
+    after = tapped(*lived(after_tap=-10 * MINUTE))
+    assert (before.moment, before.doubt) == (TRUE - 10 * MINUTE, Doubt.CLOCK_CHANGED)
+    assert (after.moment, after.doubt) == (TRUE, Doubt.CLOCK_CHANGED)
+
+
+def test_when_both_ways_are_possible_the_monotonic_clock_decides() -> None:
+    tap, sent, contact = lived(before_tap=-10 * MINUTE)
+    found = tapped(tap, sent, contact, ran=30 * MINUTE)
+    assert (found.moment, found.doubt) == (TRUE, Doubt.CLOCK_CHANGED)
+
+
+def test_the_monotonic_clock_may_have_slept() -> None:
+    tap, sent, contact = lived()
+    for ran in (timedelta(), 5 * MINUTE, 30 * MINUTE):
+        assert tapped(tap, sent, contact, ran) == (TRUE, timedelta(), None)
+
+
+def test_a_tap_is_at_least_as_old_as_the_monotonic_clock_says() -> None:
+    """The clock was set back by 25 minutes in the page's life: five seem to have passed."""
+    found = tapped(TRUE, RECEIVED - 25 * MINUTE, ran=30 * MINUTE)
+    assert (found.moment, found.doubt) == (TRUE, Doubt.CLOCK_CHANGED)
+
+
+def test_the_monotonic_clock_of_another_life_says_nothing() -> None:
+    found = tapped_at(
+        Stamp(TRUE, "one", 5 * MINUTE), Stamp(RECEIVED, "other", 55 * MINUTE), RECEIVED, OPENS
+    )
+    assert found == (TRUE, timedelta(), None)
+
+
+def test_a_contact_after_the_receipt_is_no_contact() -> None:
+    false = Contact(RECEIVED + SECOND, TRUE)
+    assert tapped(TRUE, RECEIVED, false) == (TRUE, timedelta(), None)
+
+
+def test_a_tap_just_after_its_contact_is_not_before_it() -> None:
+    """What is told is some seconds on its way; estimates lie on both sides of the truth."""
+    found = tapped(CONTACT, RECEIVED, Contact(CONTACT + SECOND, CONTACT + SECOND))
+    assert (found.moment, found.doubt) == (CONTACT + SECOND, None)
+
+
+ANY = st.datetimes(timezones=st.just(UTC))
+NEAR = st.timedeltas(timedelta(days=-40), timedelta(days=40)).map(lambda past: RECEIVED + past)
+CLOCK = st.none() | NEAR | ANY
+STAMPS = st.builds(
+    Stamp,
+    CLOCK,
+    st.sampled_from([None, "one", "other"]),
+    st.none() | st.timedeltas(timedelta(), timedelta(days=400)),
+)
+
+
+@given(
+    tap=STAMPS,
+    sending=STAMPS,
+    contact=st.none() | st.builds(Contact, NEAR | ANY, NEAR | ANY),
+    opened=st.timedeltas(timedelta(), timedelta(days=60)),
+)
+def test_whatever_a_device_says_a_tap_stays_in_its_bounds(
+    tap: Stamp, sending: Stamp, contact: Contact | None, opened: timedelta
+) -> None:
+    found = tapped_at(tap, sending, RECEIVED, RECEIVED - opened, contact)
+    assert RECEIVED - opened <= found.moment <= RECEIVED
+    if contact is not None and contact.at <= RECEIVED and found.moment != RECEIVED:
+        assert found.moment >= contact.at - AGREE
+    if found.doubt is None and found.skew is not None:
+        assert abs(found.skew) <= AGREE
+    told = sending.device_time
+    assert found.skew == (None if told is None else told - RECEIVED)
+
+
+SPANS = st.timedeltas(timedelta(), timedelta(days=20))
+
+
+@given(
+    wrong=st.timedeltas(timedelta(days=-9_000), timedelta(days=9_000)),
+    to_tap=SPANS,
+    to_sending=SPANS,
+    slept=st.timedeltas(timedelta(), timedelta(days=20)),
+    same_run=st.booleans(),
+    known=st.booleans(),
+)
+def test_a_clock_that_is_not_set_in_between_never_moves_a_tap(
+    wrong: timedelta,
+    to_tap: timedelta,
+    to_sending: timedelta,
+    slept: timedelta,
+    same_run: bool,
+    known: bool,
+) -> None:
+    """However wrong it is, however long there was no network, however long the phone slept."""
+    contact_at = RECEIVED - to_sending - to_tap
+    run = (timedelta(), max(to_sending - slept, timedelta())) if same_run else (None, None)
+    found = tapped_at(
+        Stamp(contact_at + to_tap + wrong, "run", run[0]),
+        Stamp(RECEIVED + wrong, "run", run[1]),
+        RECEIVED,
+        contact_at - HOUR,
+        Contact(contact_at, contact_at + wrong) if known else None,
+    )
+    assert found.moment == RECEIVED - to_sending
+    assert found.doubt is (Doubt.SKEW if abs(wrong) > AGREE else None)
+
+
+@given(
+    change=st.timedeltas(timedelta(days=-20), timedelta(days=20)),
+    to_tap=SPANS,
+    to_sending=SPANS,
+)
+def test_a_clock_set_on_the_way_back_to_the_network_never_moves_a_tap_far(
+    change: timedelta, to_tap: timedelta, to_sending: timedelta
+) -> None:
+    """By at most the two minutes in which estimates agree, and else the doubt is told."""
+    true = RECEIVED - to_sending
+    contact_at = true - to_tap
+    contact = Contact(contact_at, contact_at)
+    found = tapped_at(Stamp(true), Stamp(RECEIVED + change), RECEIVED, contact_at - HOUR, contact)
+    assert abs(found.moment - true) <= AGREE
+    assert found.doubt is (Doubt.CLOCK_CHANGED if abs(change) > AGREE else None)

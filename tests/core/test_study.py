@@ -38,6 +38,14 @@ def test_a_study_file_is_read_as_it_stands(library: Library) -> None:
     assert study.number_pattern.fullmatch("01-001")
 
 
+@pytest.mark.parametrize("said", [True, False, None])
+def test_items_are_read_aloud_only_where_the_study_says_so(
+    library: Library, said: bool | None
+) -> None:
+    content = GOOD if said is None else GOOD | {"read_aloud": said}
+    assert parse_study(content, library.instruments).read_aloud is bool(said)
+
+
 @pytest.mark.parametrize("find", ["timepoint", "instrument"])
 def test_what_the_protocol_does_not_have_is_not_found(library: Library, find: str) -> None:
     study = parse_study(GOOD, library.instruments)
@@ -124,6 +132,7 @@ TYPES = [
     (put("grace_minutes", to="120"), "grace_minutes", "must be a whole number"),
     (put("grace_minutes", to=True), "grace_minutes", "must be a whole number"),
     (put("skipping", to=1), "skipping", "must be true or false"),
+    (put("read_aloud", to="yes"), "read_aloud", "must be true or false"),
     (put("languages", to=[["en"]]), "languages", "must be a list of texts"),
     (put("contact", to="999"), "contact", "must be a table"),
     (put("contact", "telephone", to=999), "contact.telephone", "must be text"),

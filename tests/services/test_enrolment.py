@@ -20,7 +20,7 @@ from pro_app.models import (
     JoiningCode,
     Participant,
 )
-from pro_app.services import assessments, enrolment, secrets
+from pro_app.services import assessments, enrolment, joining, secrets
 from pro_app.services.enrolment import EnrolmentError, Person, PinResult
 from tests.conftest import KEY, MORNING, PIN, Enrolled, Site
 
@@ -45,7 +45,7 @@ def bind(site: Site, code: str, replaces: int | None = None) -> tuple[str, int] 
         found = enrolment.find_code(session, code, KEY, site.clock())
         if found is None:
             return None
-        return enrolment.bind_device(session, found.id, "1", "en", site.clock(), replaces)
+        return joining.bind_device(session, found.id, "1", "en", site.clock(), replaces)
 
 
 def joined(site: Site, person: Enrolled, pin: str | None = PIN) -> tuple[str, int]:
@@ -116,9 +116,78 @@ def test_a_code_opens_once(site: Site) -> None:
     person = site.enrol()
     assert finds(site, person.code)
     assert finds(site, person.code.lower())
-    assert bind(site, person.code) is not None
+    joined(site, person)
     assert not finds(site, person.code)
     assert bind(site, person.code) is None
+
+
+def test_a_code_works_again_until_the_phone_that_it_joined_has_a_pin(site: Site) -> None:
+    person = site.enrol()
+    lost = bind(site, person.code)
+    assert lost is not None
+    site.clock.now += timedelta(minutes=15) - TICK
+    token, device = joined(site, person)
+    assert who(site, lost[0]) is None, "the phone whose answer was lost is taken back"
+    assert who(site, token) is not None
+    assert not finds(site, person.code)
+    assert record(site, person.id).count("join") == 2
+    with site.database.reading() as session:
+        (entry,) = session.scalars(
+            sa.select(AuditEntry).where(
+                AuditEntry.action == "join", AuditEntry.object == f"device/{device}"
+            )
+        )
+        assert entry.detail == {"replaces": f"device/{lost[1]}"}
+
+
+def test_trying_again_does_not_prolong_the_time_for_it(site: Site) -> None:
+    person = site.enrol()
+    for _ in range(3):
+        assert bind(site, person.code) is not None
+        site.clock.forward(minutes=5)
+    assert bind(site, person.code) is None
+
+
+def test_a_used_code_does_not_come_back_after_a_newer_one_or_withdrawal(site: Site) -> None:
+    person, gone = site.enrol("01-001"), site.enrol("01-002")
+    for one in (person, gone):
+        bind(site, one.code)
+    site.new_code(person)
+    with site.database.writing() as session:
+        enrolment.withdraw(session, gone.id, site.clock())
+        enrolment.readmit(session, gone.id, site.clock())
+    assert not finds(site, person.code)
+    assert not finds(site, gone.code)
+
+
+def issue(site: Site, person: Enrolled, **how: Any) -> str:
+    with site.database.writing() as session:
+        return enrolment.issue_code(session, person.id, KEY, site.clock(), **how)
+
+
+def test_a_recovery_code_is_longer_and_lives_for_thirteen_months(site: Site) -> None:
+    person = site.enrol()
+    code = issue(site, person, kind="recovery")
+    assert (len(person.code), len(code)) == (8, 12)
+    assert finds(site, person.code), "the other kind lives on"
+    site.new_code(person)
+    assert finds(site, code)
+    site.clock.now += timedelta(days=396) - TICK
+    assert finds(site, code)
+    site.clock.now += TICK
+    assert not finds(site, code)
+
+
+def test_a_newer_card_a_use_and_withdrawal_end_a_recovery_code(site: Site) -> None:
+    person = site.enrol()
+    first, second = (issue(site, person, kind="recovery") for _ in range(2))
+    assert (finds(site, first), finds(site, second)) == (False, True)
+    joined(site, replace(person, code=second))
+    assert not finds(site, second)
+    third = issue(site, person, kind="recovery")
+    with site.database.writing() as session:
+        enrolment.withdraw(session, person.id, site.clock())
+    assert not finds(site, third)
 
 
 @pytest.mark.parametrize(("after", "alive"), [(timedelta(hours=72) - TICK, True), (72, False)])
@@ -136,8 +205,8 @@ def test_a_code_that_dies_between_looking_and_joining_binds_nothing(site: Site) 
         assert found is not None
     site.new_code(person)
     with site.database.writing() as session:
-        assert enrolment.bind_device(session, found.id, "1", "en", site.clock()) is None
-        assert enrolment.bind_device(session, 99_999, "1", "en", site.clock()) is None
+        assert joining.bind_device(session, found.id, "1", "en", site.clock()) is None
+        assert joining.bind_device(session, 99_999, "1", "en", site.clock()) is None
     with site.database.reading() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Device)) == 0
 
@@ -524,7 +593,7 @@ LOCKING: dict[str, Action] = {
     "phone_lost": lambda s, _site, p, now: enrolment.issue_code(s, p.id, KEY, now, True),
     "withdraw": lambda s, _site, p, now: enrolment.withdraw(s, p.id, now),
     "request_code": lambda s, site, p, now: enrolment.request_code(s, site.study.id, p.number, now),
-    "bind_device": lambda s, _site, _p, now: enrolment.bind_device(s, 3, "1", "en", now, 1),
+    "bind_device": lambda s, _site, _p, now: joining.bind_device(s, 3, "1", "en", now, 1),
     "set_pin": lambda s, _site, _p, now: enrolment.set_pin(s, 2, PIN, now),
     "check_pin": lambda s, _site, _p, now: enrolment.check_pin(s, 1, WRONG, now),
     "end_session": lambda s, _site, _p, now: enrolment.end_session(s, "token", now),

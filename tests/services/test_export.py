@@ -6,6 +6,7 @@ import copy
 import csv
 import hashlib
 import io
+import uuid
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,8 @@ import sqlalchemy as sa
 
 from pro_app.core.scoring import score
 from pro_app.models import Assessment, AuditEntry, StudyVersion
-from pro_app.services import enrolment, export, studies
+from pro_app.services import assessments, batches, enrolment, export, studies
+from pro_app.services.answers import Operation, Origin
 from pro_app.services.export import Request
 from tests.conftest import Site
 from tests.services.test_submissions import together
@@ -208,7 +210,45 @@ def test_the_sealed_answers_are_exported_not_later_ones(lived: Site) -> None:
     saved = lived.answer(assessment, {"LQ01": 4})
     assert list(saved.not_counted.values()) == ["after_submission"]
     after = exported(lived).row(participant="01-002", instrument="lupusqol", occurrence="1")
-    assert after == before
+    assert (before["kept_not_counted"], after["kept_not_counted"]) == ("0", "1")
+    assert after == before | {"kept_not_counted": "1"}
+
+
+def test_clocks_and_doubts_are_exported_with_each_answer(site: Site) -> None:
+    """Answered offline by a phone that is three hours ahead, read aloud, submitted in time, and
+    arriving a day after closing; one more tap came too late to count."""
+    person = site.enrol()
+    device_id = site.join(person)
+    lupusqol, _ = site.open(person)
+    tapped = lupusqol.closes_at - timedelta(hours=1)
+    wrong = timedelta(hours=3)
+    parts: dict[str, Any] = {"device_time": tapped + wrong, "aloud": True}
+    given = [
+        Operation(str(uuid.uuid4()), item.code, "answered", item.options.codes[0], **parts)
+        for item in site.library.instruments["lupusqol"].items
+    ]
+    press = Operation(str(uuid.uuid4()), "", batches.SUBMITTED, device_time=tapped + wrong)
+    now = site.clock.now = lupusqol.closes_at + timedelta(days=1)
+    with site.database.writing() as session:
+        found = assessments.hold_by_phone(session, lupusqol.public_id, person.id, device_id)
+        assert found is not None
+        instrument = site.library.instruments["lupusqol"]
+        held = batches.Held(site.study, found[0], instrument, found[1])
+        origin = Origin(device_id, site.library.wording("lupusqol", "en"), now + wrong)
+        batches.take(session, held, [*given, press, replace(given[0], id=OTHER)], origin, now)
+    row = exported(site).row(instrument="lupusqol")
+    assert (row["status"], row["late"]) == ("completed", "0")
+    assert row["submit_tapped_at"] == row["LQ01_tapped_at"] == "2026-11-26T08:00:00+08:00"
+    assert row["submitted_at"] == row["LQ01_received_at"] == "2026-11-27T09:00:00+08:00"
+    assert row["LQ01_device_time"] == (tapped + wrong).isoformat()
+    assert row["submit_skew_ms"] == row["LQ01_skew_ms"] == "10800000"
+    assert row["submit_doubt"] == row["LQ01_doubt"] == "skew"
+    assert (row["LQ01_read_aloud"], row["kept_not_counted"]) == ("1", "1")
+    other = exported(site).row(instrument="sf36v1")
+    assert (other["submit_tapped_at"], other["kept_not_counted"]) == ("", "0")
+
+
+OTHER = str(uuid.UUID(int=9, version=4))
 
 
 def test_a_late_submission_says_so(site: Site) -> None:
@@ -265,6 +305,8 @@ def test_the_codebook_explains_every_column_and_every_code(
             for code in item.options.codes:
                 assert labels[item.code, str(code)] == wording.options[item.options.code][code]
             states = {code for column, code in labels if column == f"{item.code}_state"}
+            doubts = {code for column, code in labels if column == f"{item.code}_doubt"}
+            assert doubts == {"clock_changed", "before_opening", "skew"}
             assert states == {"answered", "skipped", "not_applicable", "not_reached"}
 
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from alembic import command
 
 from pro_app.migrations import configuration, downgrade, is_current, upgrade
-from pro_app.models import Base, Database
+from pro_app.models import Base, Database, Device, Participant
+from pro_app.services import audit
 from tests.conftest import BOTH, Site, make_database
 
-APPEND_ONLY = ("answer", "audit_entry", "delivery", "score", "study_version", "submission")
+APPEND_ONLY = (
+    "answer", "audit_entry", "delivery", "score", "study_version", "submission",
+    "submit_operation",
+)  # fmt: skip
 
 
 @pytest.fixture(params=BOTH)
@@ -48,6 +54,66 @@ def test_up_down_and_up_again(bare: Database) -> None:
     assert tables(bare) == first
 
 
+def test_rows_of_before_the_journals_get_what_is_missing(bare: Database) -> None:
+    """Participants get opaque names, each another one; phones have nothing that waits."""
+    upgrade(bare, "0002")
+    with bare.writing() as session:
+        for statement in (
+            "INSERT INTO study (id, code, created_at) VALUES (1, 'old', '2026-01-01')",
+            "INSERT INTO site (id, study_id, code, name) VALUES (1, 1, '01', 'Here')",
+            "INSERT INTO participant (id, study_id, site_id, number, language, text_size, "
+            "created_at) VALUES (1, 1, 1, '01-001', 'en', 0, '2026-01-01'), "
+            "(2, 1, 1, '01-002', 'ta', 0, '2026-01-01')",
+            "INSERT INTO device (id, participant_id, token_hash, pin_failures, created_at, "
+            "used_at) VALUES (1, 2, 'hash', 0, '2026-01-01', '2026-01-01')",
+        ):
+            session.execute(sa.text(statement))
+    upgrade(bare)
+    with bare.reading() as session:
+        people = session.scalars(sa.select(Participant).order_by(Participant.id)).all()
+        assert [one.number for one in people] == ["01-001", "01-002"]
+        assert len({one.public_id for one in people}) == 2
+        assert all(len(one.public_id) == 22 for one in people)
+        device = session.get_one(Device, 1)
+        assert (device.journal, device.unsent, device.persisted) == (None, 0, None)
+    downgrade(bare, "0002")
+    with bare.reading() as session:
+        assert session.scalar(sa.text("SELECT count(*) FROM device")) == 1
+
+
+NOON = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+ANSWER: dict[str, Any] = {
+    "operation": "00000000-0000-4000-8000-000000000001", "assessment_id": 7, "item": "LQ01",
+    "state": "answered", "code": 3, "standing": "in_time", "prompted": False,
+    "answered_at": NOON, "received_at": NOON + timedelta(seconds=2),
+    "device_time": "2026-11-23T09:00:00+08:00", "skew_ms": -250, "language": "ta",
+    "wording": "f" * 64, "mode": "own_phone", "originator": "participant", "device_id": None,
+}  # fmt: skip
+LATER: dict[str, Any] = {  # columns that came with 0003: empty in older rows, and a value
+    "journal": (None, "0" * 36), "sequence": (None, 0), "run": (None, "0" * 36),
+    "monotonic_ms": (None, 0), "contact_at": (None, NOON), "contact_device_time": (None, "now"),
+    "read_aloud": (False, True), "doubt": (None, "skew"),
+}  # fmt: skip
+SUBMISSION: dict[str, Any] = {
+    "assessment_id": 7, "started_at": NOON, "completed_at": NOON,
+    "submitted_at": NOON + timedelta(minutes=5), "late": False,
+    "answers": {"LQ01": {"state": "answered", "code": 3}}, "instrument_fingerprint": "e" * 64,
+    "study_version": 1, "mode": "own_phone", "device_id": 4,
+}  # fmt: skip
+
+
+def test_digests_and_receipts_of_older_rows_hold() -> None:
+    """As they were made before there were these columns; but a value put there is found."""
+    old = ANSWER | {name: values[0] for name, values in LATER.items()}
+    digest = audit.answer_digest(old)
+    assert digest == "f6d9a9bd3dd7ef491f530a20ee2ad254aa4fedcee128e37d8e9c66f36e99129b"
+    changed = {audit.answer_digest(old | {name: values[1]}) for name, values in LATER.items()}
+    assert len(changed - {digest}) == len(LATER)
+    receipt = audit.submission_digest(SUBMISSION | {"submit_tapped_at": None})
+    assert receipt == "5231d57a88a397b73e069c6f9f2f44df61aec06e397aad899aeceb2c81549d8a"
+    assert audit.submission_digest(SUBMISSION | {"submit_tapped_at": NOON}) != receipt
+
+
 def test_the_migrations_make_what_the_models_say(bare: Database) -> None:
     upgrade(bare)
     command.check(configuration(bare))  # raises for any difference
@@ -66,6 +132,12 @@ def test_foreign_keys_have_an_index_or_a_reason() -> None:
     never_looked_up = {
         ("answer", "device_id"),
         ("submission", "device_id"),
+        ("submit_operation", "device_id"),
+        ("loss", "device_id"),  # first of a unique constraint
+        ("joining_code", "device_id"),  # found from the code
+        ("joining_code", "maker_id"),
+        ("passkey", "device_id"),  # found among the participant's own
+        ("passkey", "used_device_id"),
         ("participant", "study_id"),  # first of the unique (study_id, number)
         ("assessment", "participant_id"),  # first of a unique constraint
         ("answer", "assessment_id"),  # first of an index
@@ -85,7 +157,9 @@ def test_foreign_keys_have_an_index_or_a_reason() -> None:
 @pytest.fixture
 def full(site: Site) -> Site:
     """A site with a row in every append-only table."""
-    assessment = site.open(site.enrol())[0]
+    person = site.enrol()
+    device_id = site.join(person)
+    assessment = site.open(person)[0]
     site.answer_all(assessment)
     site.submit(assessment)
     rows = [
@@ -99,6 +173,17 @@ def full(site: Site) -> Site:
             },
         ),
         ("delivery", {"message_id": 1, "at": site.clock(), "outcome": "accepted"}),
+        (
+            "submit_operation",
+            {
+                "operation": str(uuid.uuid4()),
+                "assessment_id": assessment.id,
+                "device_id": device_id,
+                "tapped_at": site.clock(),
+                "received_at": site.clock(),
+                "outcome": "earlier",
+            },
+        ),
     ]
     with site.database.writing() as session:
         for table, row in rows:

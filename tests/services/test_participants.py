@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import uuid
+from datetime import datetime, timedelta
 
+from pro_app.core.assessment import Contact
 from pro_app.core.library import Library
-from pro_app.services import enrolment, participants
+from pro_app.services import answers, assessments, enrolment, participants
+from pro_app.services.answers import Operation, Origin
 from tests.conftest import Enrolled, Site
 
 
@@ -83,4 +86,38 @@ def test_a_questionnaire_that_cannot_be_shown_says_why(site: Site) -> None:
     assert remarks(site, person, lacking) == (
         "baseline lupusqol: open",
         "baseline sf36v1: not expected (no_wording)",
+    )
+
+
+def test_clocks_that_erred_are_named_for_review(site: Site) -> None:
+    person = site.enrol()
+    device_id = site.join(person)
+    lupusqol, _ = site.open(person)
+    now = site.clock.now = lupusqol.opens_at + timedelta(hours=9)
+    wording = site.library.wording("lupusqol", "en")
+
+    def send(sent_at: datetime, *taps: Operation) -> None:
+        with site.database.writing() as session:
+            known = assessments.hold_own(session, lupusqol.public_id, person.id)
+            assert known is not None
+            answers.save(
+                session, known, site.library.instruments["lupusqol"], taps,
+                Origin(device_id, wording, sent_at), site.study.definition.grace, now,
+            )  # fmt: skip
+
+    def tap(item: str, at: datetime, contact: Contact | None = None) -> Operation:
+        return Operation(str(uuid.uuid4()), item, "answered", 1, device_time=at, contact=contact)
+
+    hour = timedelta(hours=1)
+    send(now, tap("LQ01", now))
+    assert remarks(site, person)[:1] == ("baseline lupusqol: in progress",), "all is well"
+    ahead = now + 3 * hour
+    send(ahead, tap("LQ02", ahead), tap("LQ03", ahead))
+    send(now, tap("LQ04", now - 400 * hour))
+    told = Contact(now - 4 * hour, now - 4 * hour)
+    send(now - 2 * hour, tap("LQ05", now - hour, told))
+    assert remarks(site, person)[:3] == (
+        "clock of a phone said a time before the opening (1 tap)",
+        "clock of a phone was changed while answers waited (1 tap)",
+        "clock of a phone was wrong by 3 h (2 taps)",
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from flask import Flask, request
+from flask import Flask, request, url_for
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
@@ -38,7 +38,7 @@ AUDIENCES = {
     "questionnaire.start": "participant",
     "questionnaire.item": "participant",
     "questionnaire.answer": "participant",
-    "questionnaire.take_operations": "participant",
+    "questionnaire.take_operations": "device",
     "questionnaire.review": "participant",
     "questionnaire.submit": "participant",
     "questionnaire.receipt": "participant",
@@ -50,24 +50,43 @@ AUDIENCES = {
     "reminders.send_test": "participant",
     "reminders.turn_off": "participant",
     "reminders.later": "participant",
-    "reminders.ask_code": "participant",
     "reminders.choose_hour": "participant",
     "reminders.set_email": "participant",
     "reminders.make_calendar": "participant",
     "reminders.opened": "device",
     "reminders.note": "device",
     "reminders.feed": "public",  # its secret address is the key
+    "offline.shell": "public",
+    "offline.plan": "participant",
+    "journal.report": "device",
+    "device.index": "participant",
+    "device.making": "participant",
+    "device.make": "participant",
+    "device.remove": "participant",
+    "device.opening": "public",
+    "device.open_with": "public",
+    "device.code": "participant",
+    "device.make_code": "participant",
+    "device.ask_sign_out": "device",
+    "device.sign_out": "device",
+    "device.signed_out": "public",
     "pwa.worker": "public",
     "pwa.manifest": "public",
     "pwa.icon": "public",
+    "pwa.picture": "public",
 }
-FROM_WORKER = {"reminders.renew", "reminders.note"}  # posted to without a page and its token
+FROM_WORKER = {  # posted to without a page and its token
+    "reminders.renew", "reminders.note", "questionnaire.take_operations", "journal.report",
+    "participant.check_pin",
+}  # fmt: skip
 KEPT = {  # what caches may hold; everything else is no-store
     "static": "public, max-age=31536000, immutable",
     "reminders.feed": "private, max-age=3600",
     "pwa.worker": "no-cache",
+    "offline.shell": "no-cache",
     "pwa.manifest": "public, max-age=86400",
     "pwa.icon": "public, max-age=604800",
+    "pwa.picture": "public, max-age=604800",
 }
 MESSAGE, CALENDAR = "message-of-mine", "calendar-of-mine"
 
@@ -119,6 +138,12 @@ def rules(app: Flask) -> Iterator[Rule]:
     return app.url_map.iter_rules()
 
 
+def release(app: Flask) -> str:
+    """Today's release of the static files, as it stands in their addresses."""
+    with app.test_request_context():
+        return url_for("static", filename="css/look.css").split("/")[2]
+
+
 def address(rule: Rule, sheet: Assessment, app: Flask) -> str:
     """An address of the rule, about this assessment."""
     values: dict[str, Any] = {
@@ -127,11 +152,12 @@ def address(rule: Rule, sheet: Assessment, app: Flask) -> str:
         "code": "lupusqol",
         "language": "en",
         "version": "000000000000",
+        "release": release(app),
         "filename": "css/look.css",
         "message": MESSAGE,
         "what": "shown",
         "secret": CALENDAR,
-        "name": "icon-192.png",
+        "name": "today-en.webp" if rule.endpoint == "pwa.picture" else "icon-192.png",
     }
     built: Any = rule.build({name: values[name] for name in rule.arguments}, append_unknown=False)
     return str(built[1])
@@ -192,12 +218,14 @@ def test_a_stranger_gets_nothing_of_anybody(
     assert without_seen(cast.site.database) == before
 
 
-def test_a_stranger_sending_json_is_told_that_it_is_locked(app: Flask, cast: Cast) -> None:
+def test_a_stranger_sending_json_is_told_that_the_phone_is_not_joined(
+    app: Flask, cast: Cast
+) -> None:
     browser = Browser(app)
     browser.get("/join/")
     for path in ("answers", "submit", "items/1"):
         response = browser.send(f"/questionnaires/{cast.my_sheet.public_id}/{path}", {})
-        assert (response.status_code, response.json) == (401, {"error": "locked"})
+        assert (response.status_code, response.json) == (401, {"error": "device"})
 
 
 def test_a_locked_phone_shows_nothing_of_its_owner(
@@ -462,9 +490,9 @@ def test_every_page_carries_its_headers(
                 response = browser.client.get(address(rule, cast.my_sheet, app))
                 headers = response.headers
                 assert headers["X-Content-Type-Options"] == "nosniff"
-                assert headers["Referrer-Policy"] == "no-referrer"
                 assert headers["Cache-Control"] == KEPT.get(rule.endpoint, "no-store")
                 if response.mimetype == "text/html":
+                    assert headers["Referrer-Policy"] == "no-referrer"
                     assert headers.getlist("Content-Security-Policy") == [POLICY]
                     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
                     assert "camera=()" in headers["Permissions-Policy"]
@@ -510,7 +538,7 @@ def test_a_sheet_of_another_version_or_language_is_not_there(app: Flask) -> None
 
 
 def test_static_files_stay_inside_their_folder(app: Flask) -> None:
-    prefix = next(rule.rule for rule in rules(app) if rule.endpoint == "static").split("<")[0]
+    prefix = f"/static/{release(app)}/"
     client = app.test_client()
     assert client.get(f"{prefix}css/look.css").status_code == 200
     for path in ("../pyproject.toml", "..%2fpyproject.toml", "css/../../wsgi.py", "none.css"):

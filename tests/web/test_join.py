@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from flask import Flask
 
 from pro_app.models import CodeRequest, Device, Participant
-from pro_app.services import enrolment, studies
-from tests.conftest import PIN, Site, snapshot
+from pro_app.services import enrolment, secrets, studies
+from tests.conftest import PIN, Enrolled, Site, snapshot
 from tests.pages import Browser, Page
 
 
@@ -57,9 +57,10 @@ def test_a_code_of_another_length_is_asked_for_again(
 
 def test_every_dead_code_gets_the_same_page(app: Flask, web_site: Site) -> None:
     used, expired, replaced, gone = (web_site.enrol(f"01-00{n}") for n in range(1, 5))
-    web_site.join(used)
+    device = web_site.join(used)
     web_site.new_code(replaced)
     with web_site.database.writing() as session:
+        enrolment.set_pin(session, device, PIN, web_site.clock())
         enrolment.withdraw(session, gone.id, web_site.clock())
     pages = set()
     browser = Browser(app)
@@ -172,11 +173,103 @@ def test_a_double_tap_on_join_is_one_joining(app: Flask, web_site: Site) -> None
     assert count(web_site, Device) == 1
 
 
-def at_pin(app: Flask, site: Site) -> Browser:
-    """A phone that has joined and is to choose its PIN."""
+def test_a_lost_answer_to_join_strands_nobody(app: Flask, web_site: Site) -> None:
+    """The phone is bound, but its cookie never arrived: Join works again, and so does the code."""
+    person = web_site.enrol()
     browser = Browser(app)
     browser.get("/join/")
-    browser.post("/join/", code=site.enrol("01-246").code)
+    browser.post("/join/", code=person.code)
+    data = {"csrf_token": browser.page.token(), "accept": "yes"}
+    kept = browser.client.get_cookie("session")
+    assert kept is not None
+    lost = browser.client.post("/join/notice", data=data)
+    assert lost.location == "/join/pin"
+    for cookie in ("device", "session"):  # of before the answer
+        browser.client.delete_cookie(cookie)
+    browser.client.set_cookie("session", kept.value)
+    web_site.clock.forward(minutes=2)
+    browser.post("/join/notice", accept="yes")
+    assert browser.path == "/join/pin"
+    other = Browser(app)  # and nothing at all had arrived here
+    other.get("/join/")
+    other.post("/join/", code=person.code)
+    assert "Welcome back" in other.page.text
+    other.post("/join/notice")
+    other.post("/join/pin", pin=PIN, again=PIN)
+    assert other.path == "/today"
+    with web_site.database.reading() as session:
+        revoked = [one.revoked_at is not None for one in session.scalars(sa.select(Device))]
+    assert revoked == [True, True, False], "whoever has the PIN has the phone"
+    late = Browser(app)
+    late.get("/join/")
+    late.post("/join/", status=422, code=person.code)
+
+
+def test_a_used_code_does_not_come_back_after_a_quarter_of_an_hour(
+    app: Flask, web_site: Site
+) -> None:
+    person = web_site.enrol()
+    web_site.join(person)
+    web_site.clock.now += timedelta(minutes=15)
+    browser = Browser(app)
+    browser.get("/join/")
+    browser.post("/join/", status=422, code=person.code)
+
+
+# --- who is known already -----------------------------------------------------------------------
+
+
+def rejoin(app: Flask, site: Site, person: Enrolled) -> Browser:
+    """A second phone, before what comes after the code."""
+    browser = Browser(app)
+    browser.get("/join/")
+    browser.post("/join/", code=site.new_code(person))
+    return browser
+
+
+def test_who_has_accepted_the_notice_is_welcomed_back(app: Flask, web_site: Site) -> None:
+    person = web_site.enrol("01-007", "ta")
+    web_site.join(person)
+    browser = rejoin(app, web_site, person)
+    page = browser.page
+    assert "Welcome back" in page.text
+    assert "Your study number ends with 07" in page.text
+    assert page.tags_of("notice") == []
+    browser.post("/join/notice")
+    browser.post("/join/pin", pin=PIN, again=PIN)
+    assert browser.path == "/today"
+    assert page.all("html")[0]["lang"] == "en", "nobody has chosen on this phone yet"
+    assert browser.page.all("html")[0]["lang"] == "ta", "what the person had chosen stays"
+
+
+def test_the_notice_comes_again_after_a_year_or_when_it_is_new(app: Flask, web_site: Site) -> None:
+    person = web_site.enrol()
+    web_site.join(person)
+    web_site.clock.now += timedelta(days=365)
+    assert "Welcome back" in rejoin(app, web_site, person).page.text
+    web_site.clock.now += timedelta(seconds=1)
+    browser = rejoin(app, web_site, person)
+    assert "Before you join" in browser.page.text
+    browser.post("/join/notice", status=422)
+    browser.post("/join/notice", accept="yes")
+    assert "Welcome back" in rejoin(app, web_site, person).page.text
+    content = study_content(web_site)
+    content["notice"] = {**dict(content["notice"]), "version": "2"}  # type: ignore[call-overload]
+    with web_site.database.writing() as session:
+        studies.load(session, web_site.library, content, web_site.clock())
+    assert "Before you join" in rejoin(app, web_site, person).page.text
+
+
+def at_pin(app: Flask, site: Site) -> Browser:
+    """A phone that has joined and is to choose its PIN."""
+    return at_pin_of(app, site, "01-246")
+
+
+def at_pin_of(app: Flask, site: Site, number: str) -> Browser:
+    """The same, of a person with this number."""
+    browser = Browser(app)
+    browser.get("/join/")
+    browser.post("/join/", code=site.enrol(number).code)
     browser.post("/join/notice", accept="yes")
     return browser
 
@@ -215,6 +308,29 @@ def test_a_double_tap_on_the_pin_is_one_pin(app: Flask, web_site: Site) -> None:
     assert browser.path == "/today"
 
 
+def test_two_pins_at_the_same_moment_are_no_fault_of_ours(
+    app: Flask, web_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second tap is past the check when the first one's PIN is stored."""
+    fault = secrets.pin_fault
+    for second, leads in ((PIN, "/today"), ("975310", "/unlock")):
+        browser = at_pin(app, web_site) if second == PIN else at_pin_of(app, web_site, "01-247")
+        with web_site.database.reading() as session:
+            device = session.scalars(sa.select(Device.id).order_by(Device.id.desc())).first()
+        assert device is not None
+
+        def meanwhile(pin: str, number: str, device: int = device) -> str | None:
+            with web_site.database.writing() as session:
+                enrolment.set_pin(session, device, PIN, web_site.clock())
+            return fault(pin, number)
+
+        monkeypatch.setattr(secrets, "pin_fault", meanwhile)
+        data = {"csrf_token": browser.page.token(), "pin": second, "again": second}
+        answer = browser.client.post("/join/pin", data=data)
+        assert (answer.status_code, answer.location) == (303, leads)
+        monkeypatch.setattr(secrets, "pin_fault", fault)
+
+
 def test_a_phone_without_a_pin_cannot_be_unlocked(app: Flask, web_site: Site) -> None:
     browser = at_pin(app, web_site)
     browser.get("/unlock")
@@ -228,8 +344,8 @@ def test_the_bare_address_leads_where_the_phone_belongs(app: Flask, web_site: Si
     browser.get("/")
     assert browser.path == "/join/"
     browser.join(web_site.enrol())
-    browser.get("/")
-    assert browser.path == "/today"
+    page = browser.get("/")
+    assert "<span data-page-code>P2</span>" in page.text
     page = browser.get("/join/")
     assert "This phone is already joined" in page.text, "the code may be somebody else's"
     browser.get("/today")

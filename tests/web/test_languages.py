@@ -20,6 +20,7 @@ from pro_app.delivery import Accepted, Gone, Misconfigured, Post, Retry
 from pro_app.models import Assessment, Message, Reminder, StudyVersion
 from pro_app.services import assessments, enrolment, studies
 from pro_app.web.house import House
+from tests.authenticator import Key
 from tests.conftest import PIN, Enrolled, Site
 from tests.pages import LANGUAGES, Browser, Page
 from tests.services.trial import Letterbox, Recorder, subscribe, trial_content
@@ -77,6 +78,8 @@ class Words(HTMLParser):
         if own:
             names = ("aria-label", "title", "placeholder", "alt", "data-title")
             self.texts += [str(given[name]) for name in names if name in given]
+            said = [text for name, text in given.items() if name.startswith("data-") and text]
+            self.texts += [text for text in said if " " in text or not text.isascii()]
             if given.get("name") == "description":
                 self.texts.append(str(given["content"]))
 
@@ -87,6 +90,11 @@ class Words(HTMLParser):
     def handle_data(self, data: str) -> None:
         if data.strip() and self.open and self.open[-1][1]:
             self.texts.append(" ".join(data.split()))
+
+
+def latin(text: str) -> set[str]:
+    """The words in Latin letters of a text, without receipts and places for values."""
+    return set(re.findall(r"[A-Za-z]{2,}", re.sub(r"\{\w+\}", "", RECEIPT.sub("", text))))
 
 
 class Reader(Browser):
@@ -108,8 +116,7 @@ class Reader(Browser):
             for sentence, seen in english().items():
                 assert not seen.search(text), f"{sentence!r} in {self.path}: {text!r}"
             if self.language in {"zh_Hans", "ta"}:
-                words = set(re.findall(r"[A-Za-z]{2,}", RECEIPT.sub("", text)))
-                assert words <= LATIN, f"{words} in {self.path}: {text!r}"
+                assert latin(text) <= LATIN, f"in {self.path}: {text!r}"
         return page
 
     def marked(self) -> None:
@@ -155,13 +162,14 @@ def test_every_page_is_in_its_language(
     locked_pages(reader, web_site, f"/questionnaires/{second.public_id}")
     fresh = Enrolled(person.id, person.number, language, web_site.new_code(person))
     not_offered(app, web_site, fresh, language)
+    this_phone(reader, app, web_site, person)
     extending = {
         str(path.relative_to(ROOT / "templates"))
         for path in (ROOT / "templates").rglob("*.html")
         if "{% extends" in path.read_text(encoding="utf-8")
     }
     kept = {"questionnaire/item.html"}  # rendered once for all, see `frame`
-    assert extending - kept - rendered == {"demo/people.html"}
+    assert extending - kept - rendered == {"demo/people.html", "offline/shell.html"}
     assert reader.pages > 100
 
 
@@ -228,7 +236,6 @@ def reminders(reader: Reader, app: Flask, site: Site, person: Enrolled) -> None:
         reader.post(f"{path}test")
         reader.post(f"{path}test")
         site.clock.forward(seconds=31)
-    reader.post(f"{path}code")
     reader.post(f"{path}hour", status=422, hour="x")
     reader.post(f"{path}hour", hour="600")
     reader.post(f"{path}email", status=422, email="")
@@ -342,6 +349,46 @@ def locked_pages(reader: Reader, site: Site, path: str) -> None:
         site.clock.forward(minutes=15)
 
 
+def this_phone(reader: Reader, app: Flask, site: Site, person: Enrolled) -> None:
+    """Passkeys and their faults, a code for another place, somebody else's phone, leaving."""
+    reader.get("/today")
+    reader.post("/lock")
+    site.clock.forward(hours=24)
+    reader.response = reader.client.get("/join/", headers=reader.accept)
+    reader._see(200)
+    reader.post("/join/", code=site.new_code(person))
+    reader.post("/join/notice")
+    reader.post("/join/pin", pin=PIN, again=PIN)
+    reader.get("/phone/")
+    options = reader.send("/phone/passkey/options", {}).json
+    assert options is not None
+    told = [reader.send("/phone/passkey", {}), reader.send("/phone/open", {})]
+    options = reader.send("/phone/passkey/options", {}).json
+    reader.send("/phone/passkey", {"credential": Key().make(options or {})})
+    for _ in range(2):
+        reader.get("/phone/")
+        reader.post("/phone/passkey/remove", passkey="1")
+    for status in (*[200] * 5, 429):
+        reader.get("/phone/code")
+        reader.post("/phone/code", status=status)
+    reader.get("/phone/sign-out")
+    reader.post("/phone/sign-out")
+    assert reader.path == "/phone/signed-out"
+    if reader.language != "en":
+        for answer in told:
+            assert answer.json["fault"] not in translations("en"), "in another language"  # type: ignore[index]
+    borrowed = Reader(app, reader.language)
+    borrowed.get("/join/")
+    borrowed.post("/join/", code=site.new_code(person))
+    borrowed.post("/join/notice", shared="yes")
+    borrowed.post("/join/pin", pin=PIN, again=PIN)
+    borrowed.get("/phone/")
+    borrowed.get("/phone/code", status=403)
+    borrowed.get("/today")
+    borrowed.post("/lock")
+    borrowed.get("/unlock")
+
+
 def not_offered(app: Flask, site: Site, person: Enrolled, language: str) -> None:
     """A questionnaire that is not ready in the language: the card, and the page."""
     house: House = app.extensions["pro_app"]
@@ -359,6 +406,20 @@ def not_offered(app: Flask, site: Site, person: Enrolled, language: str) -> None
     reader.get("/today")
     reader.get(f"/questionnaires/{sheet.public_id}", status=404)
     app.extensions["pro_app"] = house
+
+
+@pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])
+def test_the_page_without_network_is_in_its_language(
+    app: Flask, web_site: Site, language: str
+) -> None:
+    assert web_site.study.definition.languages
+    response = app.test_client().get(f"/offline?language={language}")
+    texts = Words(response.text, LANGUAGES[language]).texts
+    assert len(texts) > 60
+    for text in texts:
+        assert not any(seen.search(text) for seen in english().values()), text
+        if language != "ms":
+            assert latin(text) <= LATIN, text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -72,7 +72,9 @@ def test_a_page_left_open_asks_for_the_pin_in_place(phone: Browser, web_site: Si
     phone.get(f"/questionnaires/{sheet.public_id}/items/1")
     web_site.clock.forward(hours=9)
     path, body = f"/questionnaires/{sheet.public_id}/answers", {"language": "en", "operations": []}
-    assert phone.send(path, body).status_code == 401
+    taken = phone.send(path, body)
+    assert taken.json is not None
+    assert taken.json["locked"] is True, "what was tapped is taken, and the PIN is due"
     wrong = phone.send("/unlock", {"pin": WRONG})
     assert wrong.status_code == 422
     assert wrong.json is not None

@@ -326,7 +326,8 @@ def test_before_its_time_it_says_when(phone: Browser, web_site: Site, person: En
         assert "2 questionnaires are open for you now." in page.text
     phone.post(path(coming, "/items/1"), status=403, choice="1")
     phone.post(path(coming, "/submit"), status=403)
-    assert phone.send(path(coming, "/answers"), batch(tap("GH01", 1))).status_code == 403
+    early = phone.send(path(coming, "/answers"), batch(tap("GH01", 1)))
+    assert (early.status_code, early.json) == (409, {"error": "early"})
     assert snapshot(web_site.database) == before
 
 
@@ -396,7 +397,7 @@ def test_taps_are_taken_with_their_times(
     assert answer.headers["Cache-Control"] == "no-store"
     with web_site.database.reading() as session:
         (row,) = session.scalars(sa.select(Answer))
-    assert answer.json == {"seen": row.id}
+    assert answer.json == {"at": web_site.clock().isoformat(), "seen": row.id}
     assert row.answered_at == web_site.clock() - timedelta(minutes=2)
     assert (row.skew_ms, row.language, row.prompted) == (3 * 3_600_000, "ta", True)
 
@@ -411,7 +412,7 @@ def test_what_is_refused_or_not_counted_is_told(
     assert told["refused"] == {bad["id"]: "LQ01 has no option 9"}
     assert told["taken"] == [good["id"]]
     again = phone.send(path(lupusqol, "/answers"), batch(good)).json
-    assert again == {"seen": told["seen"]}
+    assert again == {"at": told["at"], "seen": told["seen"]}
     web_site.answer_all(lupusqol)
     web_site.submit(lupusqol)
     late = tap("LQ01", 4)
@@ -425,7 +426,6 @@ SHAPES: dict[str, Any] = {
     "a list": [],
     "a number": 7,
     "a text": "operations",
-    "no language": {"operations": []},
     "a language that is none": batch() | {"language": "fr"},
     "a language that is a list": batch() | {"language": ["en"]},
     "no operations": {"language": "en"},
@@ -453,6 +453,24 @@ SHAPES: dict[str, Any] = {
     "seen that is a text": batch(tap(), seen="0"),
     "seen that is huge": batch(tap(), seen=10**40),
     "seen that is nothing": batch(tap(), seen=None),
+    "a language of an operation that is none": batch(tap(language="fr")),
+    "a journal that is no UUID": batch(tap(), journal="mine"),
+    "a run that is no UUID": batch(tap(run=7)),
+    "a number before the first": batch(tap(sequence=-1)),
+    "a number that is huge": batch(tap(sequence=2**31)),
+    "half a number": batch(tap(sequence=1.5)),
+    "less than nothing left": batch(tap(), left=-1),
+    "an endless run": batch(tap(monotonic=float("inf"))),
+    "a run of no length": batch(tap(monotonic=float("nan"))),
+    "a run before its beginning": batch(tap(monotonic=-1)),
+    "a run of ages": batch(tap(), monotonic=1e300),
+    "a run that is true": batch(tap(monotonic=True)),
+    "a contact that is a text": batch(tap(contact="2026-11-23T12:00:00+08:00")),
+    "half a contact": batch(tap(contact={"at": "2026-11-23T12:00:00+08:00"})),
+    "a contact at no moment": batch(tap(contact={"at": "now", "device_time": "now"})),
+    "a contact beyond all clocks": batch(
+        tap(contact={"at": "9999-12-31T23:59:59-14:00", "device_time": "9999-12-31T23:59:59+00:00"})
+    ),
 }
 
 
@@ -504,6 +522,7 @@ anything: st.SearchStrategy[Any] = st.recursive(
             "LQ01",
             "answered",
             "skipped",
+            "submitted",
             "en",
             "0001-01-01T00:00:00+14:00",
             "9999-12-31T23:59:59-14:00",
@@ -515,7 +534,15 @@ anything: st.SearchStrategy[Any] = st.recursive(
 )
 operations = st.fixed_dictionaries(
     {"id": st.uuids().map(str) | anything, "item": anything, "state": anything},
-    optional={"code": anything, "device_time": anything, "prompted": anything},
+    optional={
+        "code": anything,
+        "device_time": anything,
+        "prompted": anything,
+        "sequence": anything,
+        "run": st.uuids().map(str) | anything,
+        "monotonic": st.floats(0, 1e6) | anything,
+        "contact": st.fixed_dictionaries({"at": anything, "device_time": anything}) | anything,
+    },
 )
 
 
@@ -527,7 +554,14 @@ operations = st.fixed_dictionaries(
 @given(
     body=st.fixed_dictionaries(
         {"language": st.just("en") | anything, "operations": st.lists(operations) | anything},
-        optional={"sent_at": anything, "seen": anything},
+        optional={
+            "sent_at": anything,
+            "seen": anything,
+            "journal": st.uuids().map(str) | anything,
+            "left": st.integers(0, 9) | anything,
+            "run": st.uuids().map(str) | anything,
+            "monotonic": st.floats(0, 1e6) | anything,
+        },
     )
     | anything
 )

@@ -327,12 +327,24 @@ def test_the_person_sees_what_was_sent_and_opened_last(rig: Rig) -> None:
     assert "Last one opened" in page.text
 
 
-def test_asking_for_a_code_for_another_browser(rig: Rig) -> None:
-    rig.phone.get("/reminders/")
-    page = rig.phone.post("/reminders/code")
-    assert "The study team now sees that you need a new code." in page.text
+def test_a_code_for_another_browser_is_made_by_the_person(rig: Rig) -> None:
+    page = rig.phone.get("/reminders/")
+    assert [one["href"] for one in page.all("a")].count("/phone/code") == 2
+    page = rig.phone.get("/phone/code")
+    page = rig.phone.post("/phone/code")
+    assert page.all("strong")[-1] == {"data-code": None}
     with rig.trial.database.reading() as session:
-        assert session.scalars(sa.select(CodeRequest.participant_id)).all() == [rig.person.id]
+        assert session.scalars(sa.select(CodeRequest.participant_id)).all() == []
+
+
+def test_a_phone_that_is_not_ones_own_is_never_reminded(rig: Rig) -> None:
+    rig.phone.get("/reminders/")
+    with rig.trial.database.writing() as session:
+        session.execute(sa.update(Device).values(shared=True))
+    answer = rig.phone.send("/reminders/subscription", browser_json())
+    assert (answer.status_code, answer.json) == (422, {"error": "shared"})
+    rig.phone.get("/reminders/")
+    assert rig.phone.path == "/phone/"
 
 
 # --- the worker's own requests ------------------------------------------------------------------
@@ -712,25 +724,7 @@ def test_the_worker_comes_from_the_root_and_speaks_the_language(app: Flask, lang
 
 def test_a_language_that_is_none_is_english(app: Flask) -> None:
     for query in ("", "?language=fr", "?language=../x"):
-        for path in ("/service-worker.js", "/manifest.webmanifest"):
-            text = app.test_client().get(path + query).text
-            assert '"en"' in text
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_manifest_is_neutral_and_in_the_language(app: Flask, language: str) -> None:
-    answer = app.test_client().get(f"/manifest.webmanifest?language={language}")
-    assert answer.mimetype == "application/manifest+json"
-    assert "Set-Cookie" not in answer.headers
-    content = json.loads(answer.text)
-    name = translations(language)["My answers"]
-    assert (content["name"], content["short_name"]) == (name, name)
-    assert (content["lang"], content["dir"]) == (LANGUAGES[language], "ltr")
-    assert (content["id"], content["start_url"], content["scope"]) == ("/", "/", "/")
-    assert content["display"] == "standalone", "else an iPhone has no notifications at all"
-    assert {one["sizes"] for one in content["icons"]} == {"192x192", "512x512"}
-    for one in content["icons"]:
-        assert app.test_client().get(one["src"]).mimetype == "image/png"
+        assert '"en"' in app.test_client().get(f"/service-worker.js{query}").text
 
 
 def test_the_manifest_is_linked_where_the_app_may_be_installed(rig: Rig) -> None:

@@ -1,6 +1,6 @@
 """What the page benchmarks share: a small study of their own, its people signed in, a real server.
 
-`python benchmarks/house.py serve FOLDER PORT` is the server: waitress with the application on the
+`python benchmarks/_house.py serve FOLDER PORT` is the server: waitress with the application on the
 SQLite file of FOLDER, and two views more, `/hello` and `/cpu`.
 """
 

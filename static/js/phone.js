@@ -1,0 +1,90 @@
+/**
+ * What the app does at each start on a participant's page: send what waits, say what has not been
+ * sent, keep at hand what the phone needs without network, and tell the study the phone's state.
+ */
+import { prepare } from "./ahead.js";
+import { Journal, clocks } from "./journal.js";
+import { Outbox, introduce } from "./outbox.js";
+import { confirm } from "./pin.js";
+
+const place = document.querySelector("[data-phone]");
+if (place instanceof HTMLElement) start(place).catch(() => {}).finally(() => { place.dataset.ready = "yes"; });
+
+/** @param {HTMLElement} place */
+async function start(place) {
+  const journal = await Journal.open();
+  sessionStorage.opened = Date.now();
+  await leaveToOwner(journal, place.dataset.owner ?? "");
+  await confirm(journal);
+  const outbox = new Outbox(journal, clocks, {
+    changed: (answer) => {
+      show(place, outbox, journal);
+      const address = `/questionnaires/${answer?.assessment}/`;
+      if (answer?.receipt && location.pathname.startsWith(address)) location.href = `${address}receipt`;
+    },
+  });
+  for (const form of document.querySelectorAll("form[data-submit]")) submitThrough(outbox, /** @type {HTMLFormElement} */ (form));
+  document.querySelector("[data-lost] button")?.addEventListener("click", () => {
+    document.querySelector("[data-lost]")?.remove();
+    return tellStudy(journal, { told: true });
+  });
+  const before = await journal.count();
+  await outbox.flush();
+  if (outbox.count < before) return location.reload(); // the page was made before these arrived
+  await introduce(journal);
+  await report(journal);
+  if (place.dataset.phone !== "shared") await prepare(journal, place.dataset.language ?? "");
+}
+
+/** Another person's plan and PIN are not this one's. @param {Journal} journal @param {string} owner */
+async function leaveToOwner(journal, owner) {
+  if (await journal.kept("owner") === owner) return;
+  await journal.keep("plan", undefined);
+  await journal.keep("pin", undefined);
+  await journal.keep("told", undefined);
+  await journal.keep("owner", owner);
+}
+
+/** Say what waits. @param {HTMLElement} place @param {Outbox} outbox @param {Journal} journal */
+function show(place, outbox, journal) {
+  const line = /** @type {?HTMLElement} */ (document.querySelector("[data-unsent]"));
+  if (!line) return;
+  const { count } = outbox;
+  line.hidden = !count || !(outbox.failures || outbox.stuck);
+  const { stuck, open, one, many } = place.dataset;
+  const told = outbox.stuck ? stuck : !journal.durable ? open : count === 1 ? one : many;
+  const text = (told ?? "").replace("{count}", String(count));
+  if (line.textContent !== text) line.textContent = text;
+}
+
+/** Tell the study how this phone stands, if that is news. @param {Journal} journal */
+async function report(journal) {
+  const persisted = await navigator.storage?.persisted?.().catch(() => null) ?? null;
+  const state = JSON.stringify({ left: await journal.count(), persisted, durable: journal.durable });
+  if (await journal.kept("told") === state) return;
+  const answer = await tellStudy(journal, { persisted: persisted && journal.durable });
+  if (!answer.ok) return;
+  await journal.keep("told", state);
+  const { at, loss } = await answer.json();
+  await journal.touch(at);
+  if (loss && !document.querySelector("[data-lost]")) location.reload(); // the page says so
+}
+
+/** @param {Journal} journal @param {Object<string, any>} what */
+async function tellStudy(journal, what) {
+  const body = JSON.stringify({ journal: journal.name, left: await journal.count(), ...what });
+  return fetch("/journal", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+}
+
+/** The last tap goes the same way as all others. @param {Outbox} outbox @param {HTMLFormElement} form */
+function submitThrough(outbox, form) {
+  form.addEventListener("submit", async (submission) => {
+    submission.preventDefault();
+    const { submit: assessment = "", language = "" } = form.dataset;
+    for (const button of form.querySelectorAll("button")) button.disabled = true;
+    await outbox.add({ assessment, state: "submitted", language });
+    const sent = await outbox.flush();
+    const without = navigator.serviceWorker?.controller && await caches.match("/offline");
+    if (sent || (without && !outbox.stuck)) location.href = `/questionnaires/${assessment}/receipt`;
+  });
+}
