@@ -183,13 +183,15 @@ def serving(folder: Path) -> Iterator[int]:
     command = [sys.executable, __file__, "serve", str(folder), str(port)]
     process = subprocess.Popen(command)
     try:
-        for _ in range(200):
+        for _ in range(1_200):
             try:
                 urllib.request.urlopen(f"{address}/hello").close()  # noqa: S310 (our own address)
                 break
             except OSError:
                 assert process.poll() is None, "the server did not start"
                 time.sleep(0.05)
+        else:
+            raise TimeoutError("the server does not answer")
         yield port
     finally:
         process.terminate()

@@ -3,7 +3,7 @@
  * front: version, shell, assets. No page of a person is kept, and only GET is touched.
  */
 const CACHE = `app-${house.version}`;
-const PATIENCE = 3_000; // milliseconds that a page may take before the phone's own is shown
+const OWN = /^\/($|today$|questionnaires\/)/; // pages that the phone can show by itself
 const FIXED = /^\/(static|sheets|icons)\//; // addresses that change with their content
 
 /** Have the app at hand. One file that is missing does not stop the others. */
@@ -21,12 +21,13 @@ async function activate() {
   await clients.claim();
 }
 
-/** A page from the network, or the phone's own where that takes too long. @param {FetchEvent} event */
-async function page(event) {
+/** A page from the network, or, where there is none or it takes too long, the phone's own.
+ * @param {FetchEvent} event @param {string} path */
+async function page(event, path) {
   const answer = Promise.resolve(event.preloadResponse).then((found) => found ?? fetch(event.request));
   const shell = await caches.match("/offline");
   if (!shell) return answer;
-  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE));
+  const late = new Promise((resolve) => OWN.test(path) && setTimeout(resolve, house.patience));
   const found = await Promise.race([answer, late]).catch(() => null);
   return found && found.status < 502 ? found : shell; // 502 to 504: what stands in front is there alone
 }
@@ -55,5 +56,5 @@ addEventListener("fetch", (event) => {
   if (method !== "GET" || origin !== location.origin) return;
   if (FIXED.test(pathname)) {
     event.respondWith(caches.match(event.request, { ignoreVary: true }).then((kept) => kept ?? fetch(event.request)));
-  } else if (mode === "navigate") event.respondWith(page(event));
+  } else if (mode === "navigate") event.respondWith(page(event, pathname));
 });

@@ -23,6 +23,7 @@ from pro_app.web.house import house
 blueprint = Blueprint("pwa", __name__)
 
 STATIC = ROOT / "static"
+PATIENCE = 3_000  # milliseconds that a page may take before the phone shows its own
 ASSETS = (
     "css/look.css", "css/pages.css", "css/reminders.css", "css/aloud.css", "icons/icon.svg",
     "js/journal.js", "js/outbox.js", "js/pin.js", "js/questionnaire.js", "js/unlock.js",
@@ -98,6 +99,7 @@ def _offline(language: str) -> dict[str, Any]:
     """What the worker keeps: the page without network and its files; `version` names them all."""
     page = render_template("offline/shell.html")
     return {
+        "patience": PATIENCE,
         "version": hashlib.sha256(page.encode()).hexdigest()[:12],
         "shell": url_for("offline.shell", language=language),
         "assets": [url_for("static", filename=name) for name in ASSETS],

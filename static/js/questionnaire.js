@@ -146,7 +146,9 @@ export async function mount(form, given) {
   async function leave(go, needed) {
     leaving = true;
     const late = new Promise((resolve) => setTimeout(resolve, PATIENCE, false));
-    const sent = await Promise.race([outbox.flush(), late]) || (!needed && await canGo());
+    const flushed = outbox.flush();
+    let sent = await Promise.race([flushed, late]);
+    if (!sent) sent = (!needed && await canGo()) || await flushed;
     await unlocking;
     if (sent && leaving) go();
     else tell();

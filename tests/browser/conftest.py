@@ -15,6 +15,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Request, expect
 from waitress import create_server
 
 from pro_app.services import enrolment, joining
+from pro_app.web import pwa
 from tests.browser.people import Phone
 from tests.conftest import KEY, PIN, Enrolled, Site, TestClock, make_app
 
@@ -106,6 +107,12 @@ class Server:
             self.go_away()
         self._kept.close()
         self.app.extensions["pro_app"].database.close()
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no slow network: pages may take long before the phone shows its own."""
+    monkeypatch.setattr(pwa, "PATIENCE", 4 * PATIENCE)
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_a_whole_questionnaire_from_a_cold_start(
     phone.sees("N4")
     phone = cold(phone, "/today")
     phone.sees("N3")
-    expect(phone.page.locator(".card")).to_have_count(1)
+    expect(phone.page.locator(".card:not(.install)")).to_have_count(1)
     phone.open(f"/questionnaires/{lupusqol.public_id}")
     phone.sees("N4")
     assert record.taps(web_site, lupusqol) == []
@@ -97,7 +97,7 @@ def test_a_whole_questionnaire_from_a_cold_start(
     assert [row.sequence for row in taps] == sorted({row.sequence for row in taps})
     phone.go_on()
     phone.sees("P2")
-    expect(phone.page.locator(".card")).to_have_count(1)
+    expect(phone.page.locator(".card:not(.install)")).to_have_count(1)
 
 
 def test_going_offline_in_the_middle_and_back(
@@ -221,7 +221,7 @@ def test_a_window_that_closed_meanwhile_is_said_to_be_closed(
     phone.sees("Q92")
     phone.open("/today")
     phone.sees("N3")
-    expect(phone.page.locator(".card")).to_have_count(0)
+    expect(phone.page.locator(".card:not(.install)")).to_have_count(0)
 
 
 def test_what_opens_while_there_is_no_network_can_be_answered(
@@ -236,7 +236,7 @@ def test_what_opens_while_there_is_no_network_can_be_answered(
     server.go_away()
     phone.open("/today")
     phone.sees("N3")
-    expect(phone.page.locator(".card")).to_have_count(0)
+    expect(phone.page.locator(".card:not(.install)")).to_have_count(0)
     clock.forward(days=6)
     phone.page.clock.fast_forward(6 * 24 * 3600 * 1000)
     phone.page.evaluate("sessionStorage.opened = Date.now()")
@@ -359,6 +359,6 @@ def test_another_person_on_the_phone_sees_nothing_of_the_first(
     server.go_away()
     phone.open("/today")
     phone.sees("N3")
-    expect(phone.page.locator(".card")).to_have_count(0)
+    expect(phone.page.locator(".card:not(.install)")).to_have_count(0)
     phone.open(f"/questionnaires/{lupusqol.public_id}/items/1")
     phone.sees("N1")

@@ -604,9 +604,10 @@ def test_an_iphone_is_told_to_put_the_app_on_the_home_screen(own: Own, language:
     me.state("install")
     expect(me.page.locator("[data-state=install] li")).to_have_count(5)
     me.until(lambda: me.push_state() == "not_installed")
-    me.page.locator("[data-state=install] form button").click()
-    expect(me.page.locator(".done")).to_be_visible()
-    me.state("install")
+    me.page.locator("[data-state=install] a.btn").click()
+    me.phone.sees("F2")
+    me.phone.go_on()
+    expect(me.page.locator("[data-code]")).to_be_visible()
 
 
 def test_an_iphones_installed_app_asks_like_any_other(own: Own) -> None:
