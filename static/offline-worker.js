@@ -25,6 +25,7 @@ async function activate() {
  * @param {FetchEvent} event @param {string} path */
 async function page(event, path) {
   const answer = Promise.resolve(event.preloadResponse).then((found) => found ?? fetch(event.request));
+  answer.catch(() => {}); // heard below; until then nobody listens
   const shell = await caches.match("/offline");
   if (!shell) return answer;
   const late = new Promise((resolve) => OWN.test(path) && setTimeout(resolve, house.patience));
@@ -35,7 +36,8 @@ async function page(event, path) {
 /** Send what waits, though no page is open. */
 async function send() {
   const journal = await Journal.open();
-  const tell = (/** @type {any} */ answer) => new BroadcastChannel("journal").postMessage(answer);
+  const news = new BroadcastChannel("journal");
+  const tell = (/** @type {any} */ answer) => news.postMessage(answer);
   const work = () => deliver(journal, tell, () => 0, clocks);
   await (navigator.locks ? navigator.locks.request("journal", work) : work());
 }

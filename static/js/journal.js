@@ -14,6 +14,7 @@ const RUN = uuid(); // the life of this page: within it the monotonic clock tell
 export class Journal {
   durable = true;
   known = false; // the study has heard of it
+  lost = 0; // entries that could be read no more
   name = uuid();
   /** @type {?{at: string, device_time: string}} */ contact = null;
   /** @type {?IDBDatabase} */ #database = null;
@@ -43,6 +44,7 @@ export class Journal {
       this.name = await result(stores.kept.get("name")) ?? this.name;
       this.contact = await result(stores.kept.get("contact")) ?? null;
       this.known = await result(stores.kept.get("known")) ?? false;
+      this.lost = await result(stores.kept.get("lost")) ?? 0;
       if (this.#key) return;
       this.#key = spare;
       stores.kept.put(spare, "key");
@@ -113,8 +115,21 @@ export class Journal {
     if (!this.#database) return [...this.#memory];
     const [keys, boxes] = await this.#within((stores) =>
       Promise.all([result(stores.entries.getAllKeys()), result(stores.entries.getAll())]), "readonly");
-    const entries = boxes.map(async (box, place) => ({ ...await this.#unseal(box), sequence: keys[place] }));
-    return [...await Promise.all(entries), ...this.#memory];
+    const read = await Promise.all(boxes.map((box) => this.#unseal(box).catch(() => null)));
+    const lost = keys.filter((_, place) => !read[place]);
+    if (lost.length) await this.#giveUp(lost);
+    const entries = read.map((entry, place) => ({ ...entry, sequence: keys[place] }));
+    return [...entries.filter((_, place) => read[place]), ...this.#memory];
+  }
+
+  /** Entries that this browser can read no more must not hold up the others. What they were is lost,
+   * and that is told. @param {IDBValidKey[]} keys */
+  async #giveUp(keys) {
+    this.lost += keys.length;
+    await this.#within(async (stores) => {
+      for (const key of keys) stores.entries.delete(key);
+      stores.kept.put(this.lost, "lost");
+    });
   }
 
   /** How many wait. @returns {Promise<number>} */

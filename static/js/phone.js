@@ -60,9 +60,10 @@ function show(place, outbox, journal) {
 /** Tell the study how this phone stands, if that is news. @param {Journal} journal */
 async function report(journal) {
   const persisted = await navigator.storage?.persisted?.().catch(() => null) ?? null;
-  const state = JSON.stringify({ left: await journal.count(), persisted, durable: journal.durable });
+  const { lost, durable } = journal;
+  const state = JSON.stringify({ left: await journal.count(), persisted, durable, lost });
   if (await journal.kept("told") === state) return;
-  const answer = await tellStudy(journal, { persisted: persisted && journal.durable });
+  const answer = await tellStudy(journal, { persisted: persisted && durable, lost });
   if (!answer.ok) return;
   await journal.keep("told", state);
   const { at, loss } = await answer.json();

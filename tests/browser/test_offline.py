@@ -45,6 +45,12 @@ def cold(phone: Phone, path: str = "/", pin: str | None = PIN) -> Phone:
     return fresh
 
 
+def untold(site: Site, person: Enrolled) -> int:
+    """How many answers were lost that the person does not know of yet."""
+    with site.database.reading() as database:
+        return journals.untold(database, person.id)
+
+
 def answer_all(phone: Phone) -> None:
     """All 34 items, from the first one on."""
     phone.answer({n: n % 5 for n in range(1, 35)})
@@ -311,8 +317,7 @@ def test_a_cleared_memory_is_noticed_and_said(
     phone.is_prepared()
     notice.locator("button").click()
     expect(notice).to_have_count(0)
-    with web_site.database.reading() as database:
-        record.eventually(lambda: journals.untold(database, person.id), 0)
+    record.eventually(lambda: untold(web_site, person), 0)
 
 
 def test_a_full_disk_is_said_and_costs_nothing_while_the_page_is_open(
@@ -362,3 +367,30 @@ def test_another_person_on_the_phone_sees_nothing_of_the_first(
     expect(phone.page.locator(".card:not(.install)")).to_have_count(0)
     phone.open(f"/questionnaires/{lupusqol.public_id}/items/1")
     phone.sees("N1")
+
+
+def test_an_entry_that_can_be_read_no_more_holds_up_nobody_and_is_told(
+    phones: Phones, web_site: Site, server: Server, watch: Watch
+) -> None:
+    watch.expect(REFUSED)
+    phone, _, (lupusqol, _) = prepared(phones, web_site)
+    server.go_away()
+    phone.open(f"/questionnaires/{lupusqol.public_id}/items/1")
+    phone.answer({1: 1, 2: 2, 3: 3})
+    phone.at(4)
+    phone.waiting(3)
+    phone.page.evaluate(
+        """() => new Promise((done) => {
+          indexedDB.open('journal').onsuccess = ({ target }) => {
+            const change = target.result.transaction('entries', 'readwrite');
+            change.objectStore('entries').openCursor().onsuccess = ({ target: { result: first } }) => {
+              first.update({ ...first.value, iv: new Uint8Array(12) }).onsuccess = done;
+            };
+          };
+        })"""
+    )
+    server.come_back()
+    network_is_back(phone)
+    record.eventually(lambda: record.values(web_site, lupusqol), {"LQ02": 2, "LQ03": 3})
+    phone.open("/today")
+    expect(phone.page.locator("[data-lost]")).to_contain_text("1 answer did not reach the study")
