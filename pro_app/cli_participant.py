@@ -313,7 +313,7 @@ def _phones(at: Desk, session: Session, study: CurrentStudy, number: str) -> lis
     return [
         f"{WAYS_IN[one.joined_by]} on {moment_text(one.created_at, study.definition.zone)}"
         + (", not their own" if one.shared else "")
-        for one in phones.joined(session, participant.id)
+        for one in phones.joined(session, participant.id, now())
         if one.joined_by != "code" or one.shared
     ]
 

@@ -268,7 +268,7 @@ class Site:
     def join(self, person: Enrolled) -> int:
         """Use the person's code up: the new device's id."""
         with self.database.writing() as session:
-            code = enrolment.find_code(session, person.code, KEY, self.clock())
+            code = enrolment.find_code(session, secrets.code_hash(person.code, KEY), self.clock())
             assert code is not None
             version = self.study.definition.notice.version
             bound = joining.bind_device(session, code.id, version, person.language, self.clock())

@@ -19,6 +19,7 @@ from pro_app.services import (
     enrolment,
     joining,
     schedule,
+    secrets,
     studies,
     submissions,
 )
@@ -220,7 +221,7 @@ class _Life:
 def _join(
     session: Session, study: CurrentStudy, code: str, key: str, language: str, now: datetime
 ) -> int:
-    found = enrolment.find_code(session, code, key, now)
+    found = enrolment.find_code(session, secrets.code_hash(code, key), now)
     assert found is not None  # noqa: S101 (it was just made)
     version = study.definition.notice.version
     bound = joining.bind_device(session, found.id, version, language, now)

@@ -160,7 +160,8 @@ class Submission(Base):
     """The sealed answers of an assessment. There is at most one.
 
     `submitted_at` is when it reached the server, `submit_tapped_at` when Submit was pressed, on
-    the server's clock; without a network in between that may be days. `late` goes by the press.
+    the server's clock; without a network in between that may be days. `late`: the press, or a tap
+    that is sealed, came after closing.
     """
 
     __tablename__ = "submission"

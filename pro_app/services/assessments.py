@@ -165,7 +165,7 @@ _known_own = _known.where(
     Assessment.participant_id == sa.bindparam("participant_id"),
 )
 _known_by_phone = _known_own.add_columns(Device.journal, Device.unsent).join(
-    Device, Device.id == sa.bindparam("device_id")
+    Device, sa.and_(Device.id == sa.bindparam("device_id"), Device.revoked_at.is_(None))
 )
 _known_all = _known.order_by(Assessment.opens_at, Assessment.place, Assessment.id)
 
@@ -188,7 +188,8 @@ def hold_own(session: Transaction, public_id: str, participant_id: int) -> Known
 def hold_by_phone(
     session: Transaction, public_id: str, participant_id: int, device_id: int
 ) -> tuple[Known, journals.State] | None:
-    """`hold_own`, and what is known of the phone's journal, in the same query."""
+    """`hold_own`, and what is known of the phone's journal, in the same query; nothing on a phone
+    that was signed out by now."""
     audit.lock_stream(session, participant_id)
     looked_up = {
         "public_id": public_id, "participant_id": participant_id, "device_id": device_id,

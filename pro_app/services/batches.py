@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from pro_app.core.instruments import Instrument
 from pro_app.models import Transaction
-from pro_app.services import answers, assessments, journals, submissions
+from pro_app.services import answers, assessments, journals, refusals, submissions
 from pro_app.services.answers import Operation, Origin
 from pro_app.services.assessments import Known
 from pro_app.services.studies import CurrentStudy
@@ -64,7 +64,8 @@ def take(
     left: int | None = None,
     seen: int = 0,
 ) -> Taken:
-    """Take a batch, each operation once however often it comes; nothing of it is thrown away.
+    """Take a batch, each operation once however often it comes; nothing of it is thrown away:
+    what has no place is put on record.
 
     `left` is how many entries of the journal wait besides these. A batch with a press needs an
     ORM session. The caller has seen that the assessment is open already.
@@ -80,6 +81,8 @@ def take(
             assessment = _again(session, assessment)
             _press(session, held, assessment, operation, origin, now, taken)
         assessment = _again(session, assessment)
+    if taken.refused:
+        refusals.record(session, assessment, operations, taken.refused, origin, now)
     if assessment.submission_id is not None:
         taken.receipt = submissions.receipt_of(session, assessment.id)
     if origin.journal is not None and left is not None:

@@ -43,6 +43,7 @@ PIN_LIMIT = 10
 SESSION_IDLE = timedelta(minutes=30)  # a phone left on a table
 SESSION_LIFE = timedelta(hours=12)  # a day's answering
 SEEN_EVERY = timedelta(minutes=1)  # how exactly the last use is kept
+SHARED_IDLE = timedelta(days=1)  # a browser may keep its session cookies for weeks; > SESSION_LIFE
 TRIES = 100  # failed codes from one network address within TRY_PERIOD
 TRY_PERIOD = timedelta(hours=1)
 NOTICE_LIFE = timedelta(days=365)  # then the privacy notice is shown again
@@ -244,10 +245,9 @@ def note_try(session: Session, kind: str, source: str, now: datetime) -> None:
     session.add(Attempt(kind=kind, source=source, at=now))
 
 
-def find_code(session: Session, code: str, key: str, now: datetime) -> JoiningCode | None:
-    """The living code that this text is; None for an unknown, used, expired or replaced one
-    alike. It takes the same time for each."""
-    hashed = secrets.code_hash(code, key)
+def find_code(session: Session, hashed: str, now: datetime) -> JoiningCode | None:
+    """The living code of this hash (`secrets.code_hash`, which takes its time for each alike);
+    None for an unknown, used, expired or replaced one."""
     found = session.scalar(sa.select(JoiningCode).where(JoiningCode.code_hash == hashed))
     return found if found is not None and opens(session, found, now) else None
 
@@ -282,7 +282,7 @@ def request_code(session: Session, study_id: int | None, number: str, now: datet
     )
     if study_id is not None:
         found = found.where(Participant.study_id == study_id)
-    for participant_id in session.scalars(found).all():
+    for participant_id in session.scalars(found.order_by(Participant.id)).all():
         _note_request(session, participant_id, now)
 
 
@@ -475,11 +475,24 @@ _by_session = (
         Device.revoked_at.is_(None),
     )
 )
+
+
+def opening(since: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
+    """The devices that open: not signed out, and, where they are not the person's own, joined or
+    unlocked since this moment (`SHARED_IDLE` ago)."""
+    return sa.and_(
+        Device.revoked_at.is_(None), sa.or_(Device.shared.is_(False), Device.used_at > since)
+    )
+
+
 _by_device = (
     sa.select(*_person_columns)
     .join(Participant, Participant.id == Device.participant_id)
     .join(StudyVersion, _version_in_force)
-    .where(Device.token_hash == sa.bindparam("token"), Device.revoked_at.is_(None))
+    .where(
+        Device.token_hash == sa.bindparam("token"),
+        opening(sa.bindparam("since", type_=Device.used_at.type)),
+    )
 )
 
 
@@ -494,9 +507,10 @@ def person_of_session(session: Transaction, token: str, now: datetime) -> Person
     return Person(*(*row[:-2], True, seen_at))
 
 
-def person_of_device(session: Transaction, token: str) -> Person | None:
+def person_of_device(session: Transaction, token: str, now: datetime) -> Person | None:
     """The person whose device this is, still locked."""
-    row: Any = session.execute(_by_device, {"token": secrets.token_hash(token)}).first()
+    looked_up = {"token": secrets.token_hash(token), "since": now - SHARED_IDLE}
+    row: Any = session.execute(_by_device, looked_up).first()
     return None if row is None else Person(*(*row, False))
 
 

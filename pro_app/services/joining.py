@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pro_app.models import Device, JoiningCode, Participant
+from pro_app.models import Device, JoiningCode, Participant, Passkey
 from pro_app.services import audit, enrolment, passkeys, secrets
 
 
@@ -29,11 +29,10 @@ def bind_device(
     the notice was accepted becomes the participant's. `notice_version` is None where it was
     accepted lately and not shown again.
     """
-    owner = sa.select(JoiningCode.participant_id).where(JoiningCode.id == code_id)
-    participant_id = session.scalar(owner)
-    if participant_id is None:
+    known = session.get(JoiningCode, code_id)
+    if known is None:
         return None
-    participant = audit.lock_participant(session, participant_id)
+    participant = _hold(session, known.participant_id, {replaces, known.device_id})
     code = session.get_one(JoiningCode, code_id, populate_existing=True)
     if not enrolment.opens(session, code, now):
         return None
@@ -46,6 +45,24 @@ def bind_device(
     return token, device.id
 
 
+def _hold(session: Session, participant_id: int, before: Collection[int | None]) -> Participant:
+    """The participant who joins, held with everybody else whom that concerns: who had the devices
+    `before`, and whose passkeys were used there.
+
+    In the order of their ids, as all hold people: two phones that change hands between the same
+    two people would else wait for each other for ever. No other can come to it meanwhile: what a
+    device or a code gets, it gets for its own participant.
+    """
+    places = [one for one in before if one is not None]
+    owners = sa.union(
+        sa.select(Device.participant_id).where(Device.id.in_(places)),
+        *(sa.select(Passkey.participant_id).where(passkeys.of_device(one)) for one in places),
+    )
+    people = {participant_id, *session.scalars(owners)}
+    held = {one: audit.lock_participant(session, one) for one in sorted(people)}
+    return held[participant_id]
+
+
 def _bind(
     session: Session,
     participant: Participant,
@@ -54,7 +71,8 @@ def _bind(
     shared: bool,
     now: datetime,
 ) -> tuple[str, Device]:
-    """A new device of a participant whose stream is held: its token and row.
+    """A new device of a participant who is held, with all whom that concerns (`_hold`): its token
+    and row.
 
     `way` is `code`, `recovery` or `passkey`; `before` are devices that this one takes the place
     of, whoever they belonged to. They open nothing any more.
@@ -121,7 +139,9 @@ def bind_by_passkey(
     None when that was long ago, or has joined a device that is in use. See `bind_device`.
     """
     owner = passkeys.owner(session, passkey_id)
-    participant = audit.lock_participant(session, owner)
+    if owner is None:
+        return None
+    participant = _hold(session, owner, {replaces})
     passkey = passkeys.opened(session, passkey_id, opened_at, now)
     if passkey is None:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,9 +10,23 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.core.library import Library
-from pro_app.models import CodeRequest, Device, JoiningCode, Participant
-from pro_app.services import assessments, phone_remarks
+from pro_app.models import (
+    Assessment,
+    CodeRequest,
+    Device,
+    JoiningCode,
+    Participant,
+    Submission,
+    SubmitOperation,
+)
+from pro_app.services import assessments, enrolment, phone_remarks
 from pro_app.services.studies import CurrentStudy
+from pro_app.services.submissions import Outcome
+
+PRESSED = {  # what became of a press on Submit that sealed nothing
+    Outcome.INCOMPLETE: "Submit was pressed, items were missing",
+    Outcome.CLOSED: "Submit was pressed after the time was over",
+}
 
 
 def find(session: Session, study_id: int, number: str) -> Participant | None:
@@ -37,11 +51,12 @@ def lines(session: Session, study: CurrentStudy, library: Library, now: datetime
         sa.select(Participant).where(Participant.study_id == study.id).order_by(Participant.number)
     )
     of_phones = phone_remarks.of_study(session, study)
+    pressed = _pressed(session, study)
     for participant in found.all():
         remarks = [
             *_access_remarks(session, participant, now),
             *of_phones.get(participant.id, ()),
-            *_assessment_remarks(session, study, library, participant, now),
+            *_assessment_remarks(session, study, library, participant, pressed, now),
         ]
         yield Line(participant.number, participant.language, tuple(remarks))
 
@@ -59,20 +74,50 @@ def _access_remarks(session: Session, participant: Participant, now: datetime) -
     if session.scalar(waiting) is not None:
         yield "asks for a new code"
     device = sa.select(Device.id).where(
-        Device.participant_id == participant.id, Device.revoked_at.is_(None)
+        Device.participant_id == participant.id, enrolment.opening(now - enrolment.SHARED_IDLE)
     )
     if session.scalar(device.limit(1)) is not None:
         return
-    code = sa.select(JoiningCode.expires_at).where(
-        JoiningCode.participant_id == participant.id,
-        JoiningCode.used_at.is_(None),
-        JoiningCode.replaced_at.is_(None),
-    )
-    expires_at = session.scalar(code)
+    expires_at = _unused_until(session, participant, "joining")
     if expires_at is None:
         yield "not joined, no code"
     else:
         yield "code not used" if now < expires_at else "code expired unused"
+    card = _unused_until(session, participant, "recovery")
+    if card is not None and now < card:
+        yield "has a recovery card"
+
+
+def _unused_until(session: Session, participant: Participant, kind: str) -> datetime | None:
+    """When the newest code of this kind that nobody has used ends, or has ended."""
+    return session.scalar(
+        sa.select(JoiningCode.expires_at)
+        .where(
+            JoiningCode.participant_id == participant.id,
+            JoiningCode.kind == kind,
+            JoiningCode.used_at.is_(None),
+            JoiningCode.replaced_at.is_(None),
+        )
+        .order_by(JoiningCode.id.desc())
+        .limit(1)
+    )
+
+
+def _pressed(session: Session, study: CurrentStudy) -> Mapping[int, str]:
+    """What the last press on Submit met, by assessment, where nothing is submitted."""
+    rows = session.execute(
+        sa.select(SubmitOperation.assessment_id, SubmitOperation.outcome)
+        .join(Assessment, Assessment.id == SubmitOperation.assessment_id)
+        .join(Participant, Participant.id == Assessment.participant_id)
+        .outerjoin(Submission, Submission.assessment_id == Assessment.id)
+        .where(
+            Participant.study_id == study.id,
+            Submission.id.is_(None),
+            SubmitOperation.outcome.in_([one.value for one in PRESSED]),
+        )
+        .order_by(SubmitOperation.tapped_at, SubmitOperation.id)
+    )
+    return {assessment_id: PRESSED[Outcome(outcome)] for assessment_id, outcome in rows}
 
 
 def _assessment_remarks(
@@ -80,6 +125,7 @@ def _assessment_remarks(
     study: CurrentStudy,
     library: Library,
     participant: Participant,
+    pressed: Mapping[int, str],
     now: datetime,
 ) -> Iterator[str]:
     withheld = library.withheld(study.definition)
@@ -87,4 +133,5 @@ def _assessment_remarks(
         state = known.status(now, study.definition.grace)
         remark = f"{known.timepoint} {known.instrument}: {state.value.replace('_', ' ')}"
         reason = assessments.remark_on(known, state)
-        yield f"{remark} ({reason})" if reason else remark
+        reasons = [one for one in (reason, pressed.get(known.id)) if one]
+        yield f"{remark} ({'; '.join(reasons)})" if reasons else remark

@@ -9,6 +9,7 @@ record. Passkeys that synchronize between a person's devices do not count, and a
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,13 +33,14 @@ from webauthn.helpers.structs import (
 )
 from webauthn.registration.verify_registration_response import VerifiedRegistration
 
-from pro_app.models import Participant, Passkey
+from pro_app.models import Device, Participant, Passkey
 from pro_app.services import audit
 
 CHALLENGE_LIFE = timedelta(minutes=5)
 OPENED_LIFE = timedelta(minutes=15)  # from opening to joining: a notice may be read between
 MOST = 10  # living ones of one person
 LONGEST = 1_400  # characters of a credential's id: 1023 bytes at most
+CREDENTIAL = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST}}}")  # no other name is in the database
 WRONG_SHAPE = (WebAuthnException, ValueError, TypeError, KeyError, AttributeError)
 
 
@@ -133,6 +135,9 @@ def make(
 ) -> Passkey:
     """Keep a passkey that the browser has made. Raises PasskeyError."""
     audit.lock_participant(session, participant_id)
+    device = session.get_one(Device, device_id, populate_existing=True)
+    if device.revoked_at is not None:  # while the finger was on the phone
+        raise PasskeyError("the phone is signed out")
     if not challenge.lives(now):
         raise PasskeyError("the challenge is too old")
     verified = _verified_making(credential, where, challenge)
@@ -216,7 +221,8 @@ def open_with(
     `device_id` the device that is opened.
     """
     known = credential.get("id") if isinstance(credential, Mapping) else None
-    passkey = _find(session, known) if isinstance(known, str) else None
+    named = isinstance(known, str) and CREDENTIAL.fullmatch(known) is not None
+    passkey = _find(session, str(known)) if named else None
     if passkey is None or not challenge.lives(now):
         return Refusal.UNKNOWN
     if passkey.used_at is not None and challenge.at < passkey.used_at:  # sent a second time
@@ -273,15 +279,17 @@ def _fault(
     return Refusal.COUNT if 0 < passkey.sign_count >= verified.new_sign_count else None
 
 
-def owner(session: Session, passkey_id: int) -> int:
-    """Whose passkey this is: the participant's id."""
-    return session.get_one(Passkey, passkey_id).participant_id
+def owner(session: Session, passkey_id: int) -> int | None:
+    """Whose passkey this is: the participant's id; None if there is no such passkey (any more:
+    the database may be an older copy)."""
+    found = session.get(Passkey, passkey_id)
+    return None if found is None else found.participant_id
 
 
 def opened(session: Session, passkey_id: int, at: datetime, now: datetime) -> Passkey | None:
     """The passkey if it was last opened at this moment, not long ago, and opens still."""
-    found = session.get_one(Passkey, passkey_id, populate_existing=True)
-    if found.revoked_at is not None or found.used_at != at:
+    found = session.get(Passkey, passkey_id, populate_existing=True)
+    if found is None or found.revoked_at is not None or found.used_at != at:
         return None
     return found if at <= now < at + OPENED_LIFE else None
 

@@ -20,10 +20,13 @@ OWN_CODE_PERIOD = timedelta(days=1)
 
 def own_code(session: Session, person: Person, key: str, now: datetime) -> str | None:
     """A joining code that a participant makes on an unlocked phone; None when there were enough
-    for a day. Raises EnrolmentError on a phone that is not their own."""
+    for a day. Raises EnrolmentError on a phone that is not their own, or signed out by now."""
     if person.shared or not person.unlocked:
         raise enrolment.EnrolmentError("only on a person's own phone, and unlocked")
     audit.lock_participant(session, person.participant_id)
+    device = session.get_one(Device, person.device_id, populate_existing=True)
+    if device.revoked_at is not None:
+        raise enrolment.EnrolmentError("the phone is signed out")
     made = session.scalar(
         sa.select(sa.func.count())
         .select_from(JoiningCode)
@@ -67,10 +70,11 @@ def sign_out(session: Session, participant_id: int, device_id: int, now: datetim
     audit.record(session, audit.participant_stream(participant_id), now, [entry])
 
 
-def joined(session: Session, participant_id: int) -> Sequence[Device]:
+def joined(session: Session, participant_id: int, now: datetime) -> Sequence[Device]:
     """A participant's devices that open, in the order in which they joined."""
+    since = now - enrolment.SHARED_IDLE
     return session.scalars(
         sa.select(Device)
-        .where(Device.participant_id == participant_id, Device.revoked_at.is_(None))
+        .where(Device.participant_id == participant_id, enrolment.opening(since))
         .order_by(Device.id)
     ).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import itertools
 import secrets
 
@@ -56,8 +57,23 @@ def code_hash(code: str, key: str) -> str:
 
 
 def source_hash(address: str, key: str) -> str:
-    """A network address as it is kept for counting failures: not readable without the key."""
-    return hmac.new(key.encode(), address.encode(), "sha256").hexdigest()
+    """A network address as it is kept for counting failures: not readable without the key.
+
+    All addresses of an IPv6 /64 are one: so many belong to a single household or phone.
+    """
+    return hmac.new(key.encode(), _source(address).encode(), "sha256").hexdigest()
+
+
+def _source(address: str) -> str:
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:  # a socket, or a proxy's name
+        return address
+    if isinstance(known, ipaddress.IPv4Address):
+        return str(known)
+    if known.ipv4_mapped is not None:
+        return str(known.ipv4_mapped)
+    return str(ipaddress.IPv6Network((known.packed, 64), strict=False))
 
 
 def pin_hash(pin: str) -> str:

@@ -71,8 +71,11 @@ def submit(
     """Seal and score an assessment's answers; the second time, the first receipt again.
 
     `tapped_at` is when Submit was pressed, if that was not `now`; the press must fall into the
-    window or its grace time, however late it arrives. Raises Closed when it does not, Incomplete
-    while items wait. The caller got `assessment` from `hold_own`.
+    window or its grace time, however late it arrives. What is sealed is the newest tap of each
+    item that has arrived and counts, also one later than the press: another phone may have
+    changed the answer before the press came, and its person saw that as the current one. `late`
+    goes by the press and by every tap that is sealed. Raises Closed when the press does not fall
+    into that time, Incomplete while items wait. The caller got `assessment` from `hold_own`.
     """
     pressed_at = now if tapped_at is None else tapped_at
     earlier = receipt_of(session, assessment.id)
@@ -93,7 +96,7 @@ def submit(
         "started_at": facts.started_at or min(moments),
         "completed_at": max(moments),
         "submitted_at": now,
-        "late": pressed_at >= facts.closes_at,
+        "late": max(pressed_at, *moments) >= facts.closes_at,
         "answers": {item.code: _sealed(current[item.code]) for item in instrument.items},
         "instrument_fingerprint": instrument.fingerprint,
         "study_version": study.version,

@@ -57,6 +57,13 @@ def from_worker(view: View) -> View:
     return view
 
 
+def for_script(view: View) -> View:
+    """Mark a view that scripts read: whom it is not for gets a status, not a page, and is not led
+    there afterwards."""
+    view.for_script = True  # type: ignore[attr-defined]
+    return view
+
+
 def device_cookie() -> str:
     """The name of the device's cookie; `__Host-` ties it to this very host over TLS."""
     return "device" if house().settings.plain_cookies else "__Host-device"
@@ -89,6 +96,7 @@ def begin_session(device_id: int, shared: bool = False) -> None:
     with house().database.writing() as database:
         session["token"] = enrolment.start_session(database, device_id, house().clock())
     session.permanent = not shared
+    session.pop("leaving", None)
 
 
 def sign_out() -> BaseResponse:
@@ -161,7 +169,7 @@ def admit() -> BaseResponse | None:
         return None
     if g.person is not None:
         return notice_gate(view)
-    return _turn_away()
+    return _turn_away(view)
 
 
 def _find_person() -> None:
@@ -176,7 +184,7 @@ def _find_person() -> None:
         if session_token is not None:
             found = enrolment.person_of_session(database, session_token, now)
         if found is None and device_token is not None:
-            g.locked = enrolment.person_of_device(database, device_token)
+            g.locked = enrolment.person_of_device(database, device_token, now)
     if found is None:
         return
     g.person = found
@@ -186,10 +194,10 @@ def _find_person() -> None:
             enrolment.touch_session(database, session_token, now)
 
 
-def _turn_away() -> BaseResponse:
+def _turn_away(view: Any) -> BaseResponse:
     """Nobody, or a locked device: on to the code or the PIN, and afterwards to this page."""
-    if request.is_json:
-        return _locked_json()
+    if request.is_json or getattr(view, "for_script", False):
+        return _refused_json("device" if g.locked is None else "locked")
     if request.method == "POST" and g.locked is not None and g.locked.has_pin:
         return carry(request.full_path.rstrip("?"))
     return to_sign_in()
@@ -204,9 +212,10 @@ def to_sign_in() -> BaseResponse:
     return redirect(url_for("participant.unlock" if g.locked.has_pin else "join.pin"))
 
 
-def _locked_json() -> BaseResponse:
-    """The PIN is due, or the phone is not joined (any more) and keeps what it has."""
-    response = jsonify(error="device" if g.locked is None else "locked")
+def _refused_json(error: str) -> BaseResponse:
+    """`locked`: the PIN is due; `device`: the phone is not joined (any more) and keeps what it
+    has; `notice`: the notice is to be accepted first."""
+    response = jsonify(error=error)
     response.status_code = 401
     return response
 
@@ -220,6 +229,8 @@ def notice_gate(view: Any) -> BaseResponse | None:
     due = found.notice_at is None or house().clock() - found.notice_at > NOTICE_LIFE
     if not due and found.notice_version == study.definition.notice.version:
         return None
+    if getattr(view, "for_script", False):
+        return _refused_json("notice")
     session["next"] = request.path
     return redirect(url_for("participant.notice"))
 

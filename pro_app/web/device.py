@@ -225,9 +225,12 @@ def code() -> Page:
 def make_code() -> Page:
     """Make the code. It is shown once and stands nowhere; another press makes another one."""
     _own_phone()
-    with house().database.writing() as database:
-        key = house().settings.secret_key
-        made = phones.own_code(database, access.person(), key, house().clock())
+    try:
+        with house().database.writing() as database:
+            key = house().settings.secret_key
+            made = phones.own_code(database, access.person(), key, house().clock())
+    except enrolment.EnrolmentError:  # signed out in this very moment
+        abort(403)
     page = render_template("device/code.html", made=made, enough=made is None)
     return page if made else (page, 429)
 
@@ -238,9 +241,11 @@ def make_code() -> Page:
 @blueprint.get("/sign-out")
 @access.audience("device")
 def ask_sign_out() -> Page:
-    """What signing out does, before it is done."""
-    now = request.args.get("now") == "yes"
-    return render_template("device/sign_out.html", owner=access.owner(), now=now)
+    """What signing out does, before it is done. Right after locking a phone that is not the
+    person's own, the page's script does it at once; no link can ask for that."""
+    owner = access.owner()
+    now = bool(session.pop("leaving", False)) and owner.shared
+    return render_template("device/sign_out.html", owner=owner, now=now)
 
 
 @blueprint.post("/sign-out")

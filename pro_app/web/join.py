@@ -52,10 +52,11 @@ def check_code() -> Page:
         return render_template("join/code.html", typed=typed, fault=fault), 422
     settings, now = house().settings, house().clock()
     source = secrets.source_hash(request.remote_addr or "", settings.secret_key)
+    hashed = secrets.code_hash(typed, settings.secret_key)  # slow: nobody waits for it to write
     with house().database.writing() as database:
         if enrolment.too_many_tries(database, "code", source, now):
             abort(429)
-        found = enrolment.find_code(database, typed, settings.secret_key, now)
+        found = enrolment.find_code(database, hashed, now)
         if found is None:
             enrolment.note_try(database, "code", source, now)
     if found is None:
@@ -166,6 +167,9 @@ def accept_notice() -> Page:
         session.pop(name, None)
     if bound is None:
         return render_template("join/dead_code.html"), 422
+    before = g.person or g.locked
+    if before is not None and before.participant_id != found.id:
+        session.pop("next", None)  # where the other one was going
     response = redirect(url_for("join.pin"), 303)
     access.keep_device(response, bound[0], shared)
     for name in ("language", "text_size"):
@@ -257,8 +261,9 @@ def ask_new_code() -> Page:
     with house().database.writing() as database:
         if enrolment.too_many_tries(database, "number", source, now):
             abort(429)
-        enrolment.note_try(database, "number", source, now)
+        # the participant is held before the tries, as by all who need both
         enrolment.request_code(database, None if study is None else study.id, number, now)
+        enrolment.note_try(database, "number", source, now)
     return render_template("join/new_code.html", number=number, asked=True, fault=None)
 
 

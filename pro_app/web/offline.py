@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template, url_for
+from flask import Blueprint, Response, abort, jsonify, render_template, url_for
 from sqlalchemy.orm import Session
 
 from pro_app.core.assessment import Status
@@ -36,13 +36,17 @@ shell.impersonal = True  # type: ignore[attr-defined]
 
 @blueprint.get("/plan")
 @access.audience("participant")
+@access.for_script
 def plan() -> Response:
     """What is due to this person now and soon, with what was answered so far.
 
     `questionnaires` come in the order of Today; moments are ISO 8601 in UTC, `..._text` are for
-    reading; `sheet` is the address of the items, null where the language has no wording.
+    reading; `sheet` is the address of the items, null where the language has no wording. On a
+    phone that is not the person's own nothing is to stay.
     """
     study, now, person = layout.study(), house().clock(), access.person()
+    if person.shared:
+        abort(403)
     assert study is not None  # noqa: S101 (a participant has a study)
     definition = study.definition
     with house().database.reading() as database:

@@ -85,7 +85,8 @@ def lock() -> Page:
             enrolment.end_session(database, token, house().clock())
     session.pop("next", None)
     if access.owner().shared:
-        return redirect(url_for("device.ask_sign_out", now="yes"), 303)
+        session["leaving"] = True
+        return redirect(url_for("device.ask_sign_out"), 303)
     return redirect(url_for("participant.unlock"), 303)
 
 

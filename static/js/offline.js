@@ -164,6 +164,7 @@ class House {
       link.href = address(questionnaire, `/items/${missing[0].dataset.n}`);
     }
     const outbox = this.outbox(() => {});
+    /** @type {HTMLButtonElement} */ (one("form button")).disabled = false;
     one("form").addEventListener("submit", async (submission) => {
       submission.preventDefault();
       if (missing.length) return one("[data-missing]").scrollIntoView();

@@ -76,7 +76,11 @@ async function post(address, what) {
 function witness(count) {
   const cookie = `${UNSENT}=${count}; path=/; max-age=34560000; SameSite=Lax`;
   if (self.document) document.cookie = location.protocol === "https:" ? `${cookie}; Secure` : cookie;
-  else /** @type {any} */ (self).cookieStore?.set(UNSENT, String(count)).catch(() => {});
+  else {
+    const expires = Date.now() + 400 * 24 * 3_600_000;
+    const kept = { name: UNSENT, value: String(count), path: "/", sameSite: "lax", expires };
+    /** @type {any} */ (self).cookieStore?.set(kept).catch(() => {});
+  }
 }
 
 /** How many the second memory says should wait. */
@@ -177,6 +181,7 @@ export class Outbox {
     await this.#recount();
     if (this.count) await (navigator.locks ? navigator.locks.request("journal", work) : work());
     await this.#recount();
+    if (this.journal.known) witness(this.count);
     if (this.count) later();
     this.house.changed();
   }

@@ -28,12 +28,23 @@ async function start(place) {
     document.querySelector("[data-lost]")?.remove();
     return tellStudy(journal, { told: true });
   });
+  if (await isSealed(journal)) return undefined;
   const before = await journal.count();
   await outbox.flush();
   if (outbox.count < before) return location.reload(); // the page was made before these arrived
   await introduce(journal);
   await report(journal);
   if (place.dataset.phone !== "shared") await prepare(journal, place.dataset.language ?? "");
+}
+
+/** Whether the press on Submit was taken while this page, made before, was on its way; then the
+ * receipt is what to show. @param {Journal} journal */
+async function isSealed(journal) {
+  const form = /** @type {?HTMLFormElement} */ (document.querySelector("form[data-submit]"));
+  const plan = form && await journal.kept("plan");
+  const own = plan?.questionnaires.find((/** @type {{id: string}} */ { id }) => id === form?.dataset.submit);
+  if (own?.receipt) location.replace(`/questionnaires/${own.id}/receipt`);
+  return Boolean(own?.receipt);
 }
 
 /** Another person's plan and PIN are not this one's. @param {Journal} journal @param {string} owner */

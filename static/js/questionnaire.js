@@ -47,7 +47,9 @@ export async function mount(form, given) {
     changed: (answer) => (answer?.assessment === assessment ? hear(answer) : tell()),
   });
   const own = async () => (await journal.waiting()).filter((one) => one.assessment === assessment);
-  for (const { item, state, code } of await own()) apply(given, item, state, code);
+  const waiting = await own();
+  for (const { item, state, code } of waiting) apply(given, item, state, code);
+  outbox.count = waiting.length;
 
   /** What the study says. @param {import("./outbox.js").Answer} answer */
   async function hear(answer) {
@@ -224,7 +226,7 @@ export async function mount(form, given) {
     if (event.persisted) location.reload();
   });
 
-  if (chosen()) take();
+  if (chosen() && !chosen()?.defaultChecked) take(); // tapped before this script was there
   mark(shown());
   tell();
   form.dataset.ready = "yes";

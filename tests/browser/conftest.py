@@ -14,7 +14,7 @@ from flask import Flask
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, expect
 from waitress import create_server
 
-from pro_app.services import enrolment, joining
+from pro_app.services import enrolment, joining, secrets
 from pro_app.web import pwa
 from tests.browser.people import Phone
 from tests.conftest import KEY, PIN, Enrolled, Site, TestClock, make_app
@@ -241,7 +241,7 @@ class Phones:
         phone = self.new(person.language, **options)
         now = self._site.clock()
         with self._site.database.writing() as database:
-            code = enrolment.find_code(database, person.code, KEY, now)
+            code = enrolment.find_code(database, secrets.code_hash(person.code, KEY), now)
             assert code is not None, "each code joins one phone"
             bound = joining.bind_device(database, code.id, "1", person.language, now)
             assert bound is not None

@@ -383,8 +383,10 @@ def test_an_entry_that_can_be_read_no_more_holds_up_nobody_and_is_told(
         """() => new Promise((done) => {
           indexedDB.open('journal').onsuccess = ({ target }) => {
             const change = target.result.transaction('entries', 'readwrite');
-            change.objectStore('entries').openCursor().onsuccess = ({ target: { result: first } }) => {
-              first.update({ ...first.value, iv: new Uint8Array(12) }).onsuccess = done;
+            const finding = change.objectStore('entries').openCursor();
+            finding.onsuccess = () => {
+              const box = { ...finding.result.value, iv: new Uint8Array(12) };
+              finding.result.update(box).onsuccess = done;
             };
           };
         })"""

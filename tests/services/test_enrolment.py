@@ -36,13 +36,13 @@ def add(site: Site, number: str = "01-001", language: str = "en", at: str = "01"
 def finds(site: Site, code: str) -> bool:
     """Whether this code opens anything now."""
     with site.database.reading() as session:
-        return enrolment.find_code(session, code, KEY, site.clock()) is not None
+        return enrolment.find_code(session, secrets.code_hash(code, KEY), site.clock()) is not None
 
 
 def bind(site: Site, code: str, replaces: int | None = None) -> tuple[str, int] | None:
     """Join with a code: the device's token and id."""
     with site.database.writing() as session:
-        found = enrolment.find_code(session, code, KEY, site.clock())
+        found = enrolment.find_code(session, secrets.code_hash(code, KEY), site.clock())
         if found is None:
             return None
         return joining.bind_device(session, found.id, "1", "en", site.clock(), replaces)
@@ -61,7 +61,7 @@ def joined(site: Site, person: Enrolled, pin: str | None = PIN) -> tuple[str, in
 def who(site: Site, token: str) -> Person | None:
     """The person whose device this is."""
     with site.database.reading() as session:
-        return enrolment.person_of_device(session, token)
+        return enrolment.person_of_device(session, token, site.clock())
 
 
 def record(site: Site, participant_id: int) -> list[str]:
@@ -201,7 +201,7 @@ def test_a_code_lives_for_three_days(site: Site, after: Any, alive: bool) -> Non
 def test_a_code_that_dies_between_looking_and_joining_binds_nothing(site: Site) -> None:
     person = site.enrol()
     with site.database.writing() as session:
-        found = enrolment.find_code(session, person.code, KEY, site.clock())
+        found = enrolment.find_code(session, secrets.code_hash(person.code, KEY), site.clock())
         assert found is not None
     site.new_code(person)
     with site.database.writing() as session:
@@ -238,7 +238,10 @@ def test_no_code_stands_in_the_database(site: Site) -> None:
 def test_a_code_of_another_installations_key_opens_nothing(site: Site) -> None:
     person = site.enrol()
     with site.database.reading() as session:
-        assert enrolment.find_code(session, person.code, KEY[::-1], site.clock()) is None
+        assert (
+            enrolment.find_code(session, secrets.code_hash(person.code, KEY[::-1]), site.clock())
+            is None
+        )
 
 
 def test_joining_is_on_the_record(site: Site) -> None:

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from pro_app.models import AuditEntry, Participant, Passkey
-from pro_app.services import audit, enrolment, joining, passkeys, phones
+from pro_app.services import audit, enrolment, joining, passkeys, phones, secrets
 from pro_app.services.passkeys import Challenge, PasskeyError, Place, Refusal
 from tests.authenticator import PRESENT, Key, allowed
 from tests.conftest import KEY, PIN, Enrolled, Site
@@ -304,10 +304,12 @@ def test_a_passkey_joins_a_new_phone_of_the_same_person(
     assert bound is not None
     with site.database.reading() as session:
         assert session.scalars(sa.select(Participant.id)).all() == [person.id]
-        known = enrolment.person_of_device(session, bound[0])
+        known = enrolment.person_of_device(session, bound[0], site.clock())
         assert known is not None
         assert (known.participant_id, known.has_pin, known.unlocked) == (person.id, False, False)
-        assert [(one.id, one.joined_by) for one in phones.joined(session, person.id)] == [
+        assert [
+            (one.id, one.joined_by) for one in phones.joined(session, person.id, site.clock())
+        ] == [
             (first, "code"),
             (bound[1], "passkey"),
         ]
@@ -329,12 +331,12 @@ def test_one_opening_joins_one_phone(site: Site, mine: tuple[Enrolled, int, Key]
     assert lost is not None
     assert again is not None
     with site.database.reading() as session:
-        assert enrolment.person_of_device(session, lost[0]) is None
+        assert enrolment.person_of_device(session, lost[0], site.clock()) is None
     with site.database.writing() as session:
         enrolment.set_pin(session, again[1], PIN, site.clock())
     assert bind(site, found, at) is None
     with site.database.reading() as session:
-        assert len(phones.joined(session, person.id)) == 2
+        assert len(phones.joined(session, person.id, site.clock())) == 2
 
 
 def test_an_opening_does_not_join_much_later(site: Site, mine: tuple[Enrolled, int, Key]) -> None:
@@ -359,7 +361,7 @@ def test_a_passkey_opens_nothing_once_the_participation_or_the_phone_is_over(
         enrolment.issue_code(session, person.id, KEY, site.clock(), phone_lost=True)
 
     def signed_out(session: Any, person: Enrolled) -> None:
-        (device,) = phones.joined(session, person.id)
+        (device,) = phones.joined(session, person.id, site.clock())
         phones.sign_out(session, person.id, device.id, site.clock())
 
     ends: dict[str, Any] = {
@@ -410,7 +412,7 @@ def test_a_phone_that_changes_hands_keeps_no_passkey_of_the_first(
     _, device, key = mine
     other = site.enrol("02-009")
     with site.database.writing() as session:
-        code = enrolment.find_code(session, other.code, KEY, site.clock())
+        code = enrolment.find_code(session, secrets.code_hash(other.code, KEY), site.clock())
         assert code is not None
         joining.bind_device(session, code.id, "1", "en", site.clock(), replaces=device)
     assert open_with(site, key) is Refusal.UNKNOWN
@@ -424,6 +426,6 @@ def test_a_passkey_follows_its_person_into_the_same_browser(
     bound = bind(site, found, at, replaces=device)
     assert bound is not None
     with site.database.reading() as session:
-        assert [one.id for one in phones.joined(session, person.id)] == [bound[1]]
+        assert [one.id for one in phones.joined(session, person.id, site.clock())] == [bound[1]]
         assert passkeys.living(session, person.id)[0].used_device_id == bound[1]
     assert isinstance(open_with(site, key, person.id, bound[1]), Passkey)
