@@ -6,17 +6,30 @@ const CACHE = `app-${house.version}`;
 const OWN = /^\/($|today$|questionnaires\/)/; // pages that the phone can show by itself
 const FIXED = /^\/(static|sheets|icons)\//; // addresses that change with their content
 
-/** Have the app at hand. One file that is missing does not stop the others. */
-async function install() {
+/** Have the app at hand. One file that is missing does not stop the others: it is asked for again at
+ * each start. True when nothing is missing. */
+async function fill() {
   const cache = await caches.open(CACHE);
-  const shell = fetch(house.shell).then((found) => found.ok && cache.put("/offline", found));
-  await Promise.allSettled([shell, ...house.assets.map((one) => cache.add(one))]);
+  const get = async (address, name = address) => {
+    if (await cache.match(name)) return;
+    const found = await fetch(address);
+    if (!found.ok) throw new Error(`${found.status} ${address}`);
+    await cache.put(name, found);
+  };
+  const parts = [get(house.shell, "/offline"), ...house.assets.map((one) => get(one))];
+  return (await Promise.allSettled(parts)).every(({ status }) => status === "fulfilled");
 }
 
-async function activate() {
+/** The release before stays until this one is whole. */
+async function tidy() {
+  if (!await fill() || registration.waiting || registration.installing) return;
   for (const name of await caches.keys()) {
     if (name.startsWith("app-") && name !== CACHE) await caches.delete(name);
   }
+}
+
+async function activate() {
+  await tidy();
   await registration.navigationPreload?.enable();
   await clients.claim();
 }
@@ -26,11 +39,20 @@ async function activate() {
 async function page(event, path) {
   const answer = Promise.resolve(event.preloadResponse).then((found) => found ?? fetch(event.request));
   answer.catch(() => {}); // heard below; until then nobody listens
-  const shell = await caches.match("/offline");
+  const shell = await caches.match("/offline", { cacheName: CACHE }) ?? await caches.match("/offline");
   if (!shell) return answer;
-  const late = new Promise((resolve) => OWN.test(path) && setTimeout(resolve, house.patience));
+  const late = new Promise((resolve) => {
+    if (OWN.test(path)) setTimeout(() => isKnown(path).then((known) => known && resolve(null), () => {}), house.patience);
+  });
   const found = await Promise.race([answer, late]).catch(() => null);
   return found && found.status < 502 ? found : shell; // 502 to 504: what stands in front is there alone
+}
+
+/** Whether the phone has what this page shows. @param {string} path */
+async function isKnown(path) {
+  const plan = await (await Journal.open()).kept("plan");
+  const [, id] = path.match(/^\/questionnaires\/([^/]+)/) ?? [];
+  return plan && (!id || plan.questionnaires.some((one) => one.id === id));
 }
 
 /** Send what waits, though no page is open. */
@@ -38,8 +60,7 @@ async function send() {
   const journal = await Journal.open();
   const news = new BroadcastChannel("journal");
   const tell = (/** @type {any} */ answer) => news.postMessage(answer);
-  const work = () => deliver(journal, tell, () => 0, clocks);
-  await (navigator.locks ? navigator.locks.request("journal", work) : work());
+  await alone(() => deliver(journal, tell, () => 0, clocks));
 }
 
 /** Take over from an older worker, but not while a questionnaire is open. */
@@ -48,9 +69,9 @@ async function takeOver() {
   if (!windows.some(isAnswering)) await skipWaiting();
 }
 
-addEventListener("install", (event) => event.waitUntil(install()));
+addEventListener("install", (event) => event.waitUntil(fill()));
 addEventListener("activate", (event) => event.waitUntil(activate()));
-addEventListener("message", (event) => event.data === "activate" && event.waitUntil(takeOver()));
+addEventListener("message", (event) => event.data === "start" && event.waitUntil(Promise.all([tidy(), takeOver()])));
 addEventListener("sync", (event) => event.tag === "journal" && event.waitUntil(send()));
 addEventListener("fetch", (event) => {
   const { method, mode, url } = event.request;

@@ -265,13 +265,15 @@ class Site:
             {one.code: one.options.codes[place % len(one.options.codes)] for one in items},
         )
 
-    def join(self, person: Enrolled) -> int:
+    def join(self, person: Enrolled, **how: Any) -> int:
         """Use the person's code up: the new device's id."""
         with self.database.writing() as session:
             code = enrolment.find_code(session, secrets.code_hash(person.code, KEY), self.clock())
             assert code is not None
             version = self.study.definition.notice.version
-            bound = joining.bind_device(session, code.id, version, person.language, self.clock())
+            bound = joining.bind_device(
+                session, code.id, version, person.language, self.clock(), **how
+            )
             assert bound is not None
             return bound[1]
 

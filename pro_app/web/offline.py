@@ -74,9 +74,7 @@ def _questionnaire(database: Session, definition: StudyDefinition, known: Known)
     sheet = None
     if wording is not None:
         version = questionnaire.rendered(instrument, wording, definition.skipping).version
-        sheet = url_for(
-            "questionnaire.sheet", code=known.instrument, language=language, version=version
-        )
+        sheet = url_for("questionnaire.sheet", version=version)
     return {
         "id": known.public_id,
         "items": len(instrument.items),

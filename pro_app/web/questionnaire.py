@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -253,19 +254,24 @@ def rendered(instrument: Instrument, wording: Wording, skipping: bool) -> Render
     return _rendered[key]
 
 
-@blueprint.get("/sheets/<code>/<language>/<version>")
+@blueprint.get("/sheets/<version>")
 @access.audience("public")
-def sheet(code: str, language: str, version: str) -> Page:
-    """All items of a wording in one document, the same for everybody, to be kept by the phone."""
-    wording = house().library.wording(code, language)
-    if wording is None:
-        abort(404)
-    instrument = house().library.instruments[code]
-    for skipping in (True, False):
-        found = rendered(instrument, wording, skipping)
-        if found.version == version:
-            return files.lasting(found.sheet, "text/html")
+def sheet(version: str) -> Page:
+    """All items of a wording in one document, the same for everybody, to be kept by the phone. Its
+    address tells nobody what it is about."""
+    for texts in (_rendered.values, _all_rendered):
+        for found in list(texts()):
+            if found.version == version:
+                return files.lasting(found.sheet, "text/html")
     return abort(404)
+
+
+def _all_rendered() -> Iterator[Rendered]:
+    """Every sheet that this house may have given the address of before it was started anew."""
+    library = house().library
+    for (code, _language), wording in library.wordings.items():
+        for skipping in (True, False):
+            yield rendered(library.instruments[code], wording, skipping)
 
 
 sheet.impersonal = True  # type: ignore[attr-defined]

@@ -3,15 +3,18 @@
  *
  * @typedef {import("./journal.js").Journal} Journal
  */
+import { alone } from "./outbox.js";
 import { register } from "./worker.js";
+
+const LONGEST = 15_000; // milliseconds that the plan may take
 
 /** @param {Journal} journal @param {string} language */
 export async function prepare(journal, language) {
   addEventListener("click", () => { navigator.storage?.persist?.().catch(() => {}); }, { once: true });
-  const plan = await (navigator.locks ? navigator.locks.request("journal", () => fetchPlan(journal)) : fetchPlan(journal));
+  const plan = await alone(() => fetchPlan(journal));
   if (!plan || !("serviceWorker" in navigator)) return;
   const registration = await register(language);
-  registration.waiting?.postMessage("activate"); // the worker itself spares an open questionnaire
+  for (const worker of [registration.active, registration.waiting]) worker?.postMessage("start");
   const sheets = await caches.open("sheets");
   const wanted = new Set(plan.questionnaires.flatMap((/** @type {{sheet: ?string}} */ { sheet }) => sheet ?? []));
   for (const kept of await sheets.keys()) {
@@ -22,7 +25,7 @@ export async function prepare(journal, language) {
 
 /** While nothing is being sent, or an answer could miss in it. @param {Journal} journal */
 async function fetchPlan(journal) {
-  const answer = await fetch("/plan");
+  const answer = await fetch("/plan", { signal: AbortSignal.timeout?.(LONGEST) });
   if (!answer.ok || answer.redirected) return null;
   const plan = await answer.json();
   await journal.keep("plan", plan);

@@ -7,6 +7,7 @@
  * @typedef {{id: string, assessment: string, state: string, item?: string, code?: ?number,
  *   prompted?: boolean, aloud?: boolean, language: string, device_time: string, run: string,
  *   monotonic: number, contact?: ?{at: string, device_time: string}, sequence?: number}} Entry
+ * @typedef {{iv: BufferSource, sealed: BufferSource}} Box
  */
 
 const RUN = uuid(); // the life of this page: within it the monotonic clock tells true durations
@@ -19,7 +20,8 @@ export class Journal {
   /** @type {?{at: string, device_time: string}} */ contact = null;
   /** @type {?IDBDatabase} */ #database = null;
   /** @type {?CryptoKey} */ #key = null;
-  /** @type {Entry[]} */ #memory = [];
+  /** @type {?Promise<void>} */ #opening = null;
+  /** @type {Entry[]} */ #memory = []; // what could not be written, newer than all that is
   /** @type {Map<string, any>} */ #remembered = new Map();
 
   static async open() {
@@ -28,56 +30,62 @@ export class Journal {
     return journal;
   }
 
-  async #open() {
+  #open() {
+    this.#opening ??= this.#connect().finally(() => { this.#opening = null; });
+    return this.#opening;
+  }
+
+  async #connect() {
     this.#database?.close();
     const opening = indexedDB.open("journal", 1);
     opening.onupgradeneeded = () => {
       opening.result.createObjectStore("entries", { autoIncrement: true });
       opening.result.createObjectStore("kept");
     };
-    const database = this.#database = await result(opening);
+    const database = await result(opening);
     database.onversionchange = () => database.close();
     const how = { name: "AES-GCM", length: 256 };
     const spare = await crypto.subtle.generateKey(how, false, ["encrypt", "decrypt"]);
-    await this.#within(async (stores) => {
-      this.#key = await result(stores.kept.get("key"));
-      this.name = await result(stores.kept.get("name")) ?? this.name;
-      this.contact = await result(stores.kept.get("contact")) ?? null;
-      this.known = await result(stores.kept.get("known")) ?? false;
-      this.lost = await result(stores.kept.get("lost")) ?? 0;
-      if (this.#key) return;
-      this.#key = spare;
-      stores.kept.put(spare, "key");
-      stores.kept.put(this.name, "name");
-    });
+    const fresh = uuid(); // a journal that is made anew counts from 1 again: it is another one
+    try {
+      await transact(database, async ({ kept }) => {
+        this.#key = await result(kept.get("key"));
+        this.name = await result(kept.get("name")) ?? fresh;
+        this.contact = await result(kept.get("contact")) ?? this.contact;
+        this.known = await result(kept.get("known")) ?? false;
+        this.lost = await result(kept.get("lost")) ?? 0;
+        if (this.#key) return;
+        this.#key = spare;
+        kept.put(spare, "key");
+        kept.put(fresh, "name");
+      });
+      this.#database = database;
+    } catch (fault) { // a key that is not kept would make what it seals unreadable
+      this.#key = null;
+      database.close();
+      throw fault;
+    }
   }
 
   /**
-   * One transaction, over when it is on disk. A connection that the browser has closed is made anew.
-   * @template Found @param {(stores: Object<string, IDBObjectStore>) => Promise<Found>} work
-   * @param {IDBTransactionMode} [mode] @returns {Promise<Found>}
+   * One transaction, over when it is on disk; `values` are given to it sealed. Where the browser has
+   * dropped the connection, or somebody else the whole journal, it is done once more on a new one.
+   * @template Found @param {(stores: Object<string, IDBObjectStore>, boxes: Box[]) => Promise<Found>} work
+   * @param {IDBTransactionMode} [mode] @param {unknown[]} [values] @returns {Promise<Found>}
    */
-  async #within(work, mode = "readwrite") {
-    const begin = () => this.#database.transaction(["entries", "kept"], mode, { durability: "strict" });
-    let transaction;
-    try {
-      transaction = begin();
-    } catch {
+  async #within(work, mode = "readwrite", values = []) {
+    const once = async () => {
+      const database = this.#database; // the one that the key belongs to
+      const boxes = await Promise.all(values.map((value) => this.#seal(value)));
+      return transact(database, (stores) => work(stores, boxes), mode);
+    };
+    return once().catch(async () => {
       await this.#open();
-      transaction = begin();
-    }
-    const over = new Promise((resolve, reject) => {
-      transaction.oncomplete = resolve;
-      transaction.onerror = transaction.onabort = () => reject(transaction.error);
+      return once();
     });
-    const [found] = await Promise.all([
-      work({ entries: transaction.objectStore("entries"), kept: transaction.objectStore("kept") }),
-      over,
-    ]);
-    return found;
   }
 
-  /** @param {unknown} value */
+  /** @param {unknown} value @returns {Promise<Box>} */
   async #seal(value) {
     const iv = crypto.getRandomValues(new Uint8Array(12));
     const text = new TextEncoder().encode(JSON.stringify(value));
@@ -85,7 +93,7 @@ export class Journal {
     return { iv, sealed: await crypto.subtle.encrypt({ name: "AES-GCM", iv }, key, text) };
   }
 
-  /** @param {{iv: BufferSource, sealed: BufferSource}} box */
+  /** @param {Box} box */
   async #unseal({ iv, sealed }) {
     const key = /** @type {CryptoKey} */ (this.#key);
     const text = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, key, sealed);
@@ -93,19 +101,23 @@ export class Journal {
   }
 
   /**
-   * Write down a tap; done when it is on disk, or in memory where there is no room.
+   * Write down a tap, one after the other; done when it is on disk, or in memory where there is no
+   * room. What is in memory is written with the next one.
    * @param {{assessment: string, state: string, language: string, item?: string, code?: ?number,
    *   prompted?: boolean, aloud?: boolean}} tap
    */
   async add(tap) {
     const entry = { id: uuid(), ...clocks(), contact: this.contact, ...tap };
+    const entries = [...this.#memory, entry];
     try {
-      const box = await this.#seal(entry);
-      await this.#within(async (stores) => { stores.entries.add(box); });
+      await this.#within(async (stores, boxes) => {
+        for (const box of boxes) stores.entries.add(box);
+      }, "readwrite", entries);
+      this.#memory = [];
       this.durable = true;
     } catch {
-      this.durable = false;
       this.#memory.push(entry);
+      this.durable = false;
     }
     return entry;
   }
@@ -113,13 +125,15 @@ export class Journal {
   /** What waits, in the order in which it was tapped. @returns {Promise<Entry[]>} */
   async waiting() {
     if (!this.#database) return [...this.#memory];
+    const { name } = this;
     const [keys, boxes] = await this.#within((stores) =>
       Promise.all([result(stores.entries.getAllKeys()), result(stores.entries.getAll())]), "readonly");
     const read = await Promise.all(boxes.map((box) => this.#unseal(box).catch(() => null)));
     const lost = keys.filter((_, place) => !read[place]);
-    if (lost.length) await this.#giveUp(lost);
+    if (lost.length && name === this.name) await this.#giveUp(lost);
     const entries = read.map((entry, place) => ({ ...entry, sequence: keys[place] }));
-    return [...entries.filter((_, place) => read[place]), ...this.#memory];
+    const stored = new Set(entries.map(({ id }) => id));
+    return [...entries.filter((_, place) => read[place]), ...this.#memory.filter(({ id }) => !stored.has(id))];
   }
 
   /** Entries that this browser can read no more must not hold up the others. What they were is lost,
@@ -142,8 +156,9 @@ export class Journal {
   /**
    * The study has spoken: forget what it has settled, and keep what stands now with the plan.
    * @param {Entry[]} entries those that are settled @param {import("./outbox.js").Answer} answer
+   * @param {string} name of the journal that they were read from
    */
-  async settle(entries, answer) {
+  async settle(entries, answer, name) {
     const settled = new Set(entries.map(({ id }) => id));
     this.#memory = this.#memory.filter(({ id }) => !settled.has(id));
     const keys = entries.flatMap(({ sequence }) => sequence ?? []);
@@ -158,12 +173,11 @@ export class Journal {
       for (const [item, [state, code]] of Object.entries(answer.others ?? {})) apply(own.given, item, state, code);
       Object.assign(own, { seen: answer.seen, receipt: answer.receipt });
     }
-    const box = own && await this.#seal(plan);
-    await this.#within(async (stores) => {
-      for (const key of keys) stores.entries.delete(key);
+    await this.#within(async (stores, [box]) => {
+      if (name === this.name) for (const key of keys) stores.entries.delete(key);
       stores.kept.put(this.contact, "contact");
-      if (box) stores.kept.put(box, "plan");
-    });
+      if (own) stores.kept.put(box, "plan");
+    }, "readwrite", [plan]);
   }
 
   /** Note the study's time at an answer of its. @param {string} at */
@@ -182,14 +196,15 @@ export class Journal {
   async keep(name, value) {
     this.#remembered.set(name, value);
     if (!this.#database) return;
-    const box = value === undefined ? undefined : await this.#seal(value);
-    await this.#within(async ({ kept }) => { box ? kept.put(box, name) : kept.delete(name); });
+    await this.#within(async ({ kept }, [box]) => {
+      value === undefined ? kept.delete(name) : kept.put(box, name);
+    }, "readwrite", [value]);
   }
 
-  /** What was kept under a name, or undefined. @param {string} name */
+  /** What was kept under a name and can be read, or undefined. @param {string} name */
   async kept(name) {
     const box = this.#database && await this.#within(({ kept }) => result(kept.get(name)), "readonly");
-    return box ? this.#unseal(box) : this.#remembered.get(name);
+    return box ? this.#unseal(box).catch(() => undefined) : this.#remembered.get(name);
   }
 
   /** Forget everything: entries, what was kept, the key. */
@@ -200,6 +215,21 @@ export class Journal {
     this.#database = null;
     await result(indexedDB.deleteDatabase("journal")).catch(() => {});
   }
+}
+
+/** @template Found @param {?IDBDatabase} database
+ * @param {(stores: Object<string, IDBObjectStore>) => Promise<Found>} work
+ * @param {IDBTransactionMode} [mode] @returns {Promise<Found>} */
+async function transact(database, work, mode = "readwrite") {
+  const stores = ["entries", "kept"];
+  const transaction = /** @type {IDBDatabase} */ (database).transaction(stores, mode, { durability: "strict" });
+  const over = new Promise((resolve, reject) => {
+    transaction.oncomplete = resolve;
+    transaction.onerror = transaction.onabort = () => reject(transaction.error);
+  });
+  const [entries, kept] = stores.map((name) => transaction.objectStore(name));
+  const [found] = await Promise.all([work({ entries, kept }), over]);
+  return found;
 }
 
 /** @template Found @param {IDBRequest<Found>} request @returns {Promise<Found>} */

@@ -13,7 +13,10 @@ if (form instanceof HTMLFormElement) mount(form);
 /** @param {HTMLFormElement} form */
 function mount(form) {
   const left = /** @type {HTMLElement} */ (document.querySelector("[data-left]"));
-  const go = (/** @type {boolean} */ anyway) => leave(form, left, anyway).catch(() => form.submit());
+  const go = (/** @type {boolean} */ anyway) => leave(form, left, anyway).catch(() => {
+    busy(form, left, false);
+    say(form, "network"); // nothing is removed that may wait
+  });
   form.addEventListener("submit", (submission) => {
     submission.preventDefault();
     go(false);

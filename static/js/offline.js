@@ -28,7 +28,7 @@ async function start() {
   if (!plan) return show("none");
   const open = Number(sessionStorage.opened ?? 0);
   const since = Date.now() - open;
-  if (!open || since < 0 || since > IDLE) return askPin(journal, plan);
+  if (open <= (await journal.kept("locked") ?? 0) || since < 0 || since > IDLE) return askPin(journal, plan);
   return enter(journal, plan);
 }
 
@@ -38,12 +38,16 @@ function askPin(journal, plan) {
   const form = one("form");
   const field = /** @type {HTMLInputElement} */ (one("#offline-pin"));
   const fault = one(".fault");
+  const button = /** @type {HTMLButtonElement} */ (one("form button"));
   field.focus();
   form.addEventListener("submit", async (submission) => {
     submission.preventDefault();
+    if (button.disabled) return undefined; // two taps are not two tries
+    button.disabled = true;
     const result = await check(journal, field.value);
     if (result === "ask") return show("none"); // only the study can let this person in
-    if (result === "right") return enter(journal, plan);
+    if (result === "right") return enter(journal, plan).catch(() => show("none"));
+    button.disabled = false;
     field.value = "";
     fault.hidden = false;
     return fault.focus();
@@ -104,10 +108,11 @@ class House {
     show("today");
     const open = this.plan.questionnaires.filter(
       (one) => one.sheet && !one.receipt && !this.sealed.has(one.id) && this.isOpen(one));
-    counted(one("h1"), open.length);
-    for (const [index, questionnaire] of open.entries()) {
-      one("[data-cards]").append(await this.card(questionnaire, index + 1));
-    }
+    const cards = await Promise.all(open.map((each, index) => this.card(each, index + 1).catch(() => null)));
+    const known = cards.filter((card) => card !== null); // the others' questions are not on this phone
+    if (!known.length && cards.length) return show("none");
+    counted(one("h1"), known.length);
+    one("[data-cards]").append(...known);
     const outbox = this.outbox(() => unsent(outbox));
     const waited = await this.journal.count();
     await outbox.flush();
@@ -163,14 +168,17 @@ class House {
       link.textContent = put(link.dataset.to, { count: Number(missing[0].dataset.n) });
       link.href = address(questionnaire, `/items/${missing[0].dataset.n}`);
     }
-    const outbox = this.outbox(() => {});
+    const outbox = this.outbox((answer) => {
+      if (answer?.assessment === questionnaire.id) location.href = address(questionnaire, "/receipt");
+      else unsent(outbox);
+    });
     /** @type {HTMLButtonElement} */ (one("form button")).disabled = false;
     one("form").addEventListener("submit", async (submission) => {
       submission.preventDefault();
       if (missing.length) return one("[data-missing]").scrollIntoView();
       /** @type {HTMLButtonElement} */ (one("form button")).disabled = true;
       await outbox.add({ assessment: questionnaire.id, state: "submitted", language: this.plan.language });
-      location.href = address(questionnaire, "/receipt");
+      if (this.journal.durable) location.href = address(questionnaire, "/receipt");
     });
   }
 
@@ -213,8 +221,9 @@ async function item(questionnaire, n, aloud) {
 
 /** @param {Questionnaire} questionnaire @returns {Promise<HTMLElement[]>} */
 async function sheet(questionnaire) {
-  const text = await (await fetch(questionnaire.sheet ?? "")).text();
-  return [...new DOMParser().parseFromString(text, "text/html").querySelectorAll(".item")].map(
+  const found = await fetch(questionnaire.sheet ?? "");
+  if (!found.ok) throw new Error(String(found.status));
+  return [...new DOMParser().parseFromString(await found.text(), "text/html").querySelectorAll(".item")].map(
     (item) => /** @type {HTMLElement} */ (document.importNode(item, true)));
 }
 
@@ -244,7 +253,8 @@ function unsent(outbox) {
   const line = /** @type {?HTMLElement} */ (place.querySelector("[data-unsent]"));
   if (!line) return;
   const words = /** @type {HTMLTemplateElement} */ (document.getElementById("words")).content;
-  const told = words.querySelector(`[data-word=${outbox.stuck ? "broken" : outbox.count === 1 ? "one" : "many"}]`);
+  const waits = outbox.journal.durable ? outbox.count === 1 ? "one" : "many" : "open";
+  const told = words.querySelector(`[data-word=${outbox.stuck ? "broken" : waits}]`);
   line.hidden = !outbox.count || (place.dataset.shown === "sent" && !outbox.stuck);
   line.textContent = put(told?.textContent ?? "", { count: outbox.count });
 }
@@ -255,10 +265,15 @@ const CODES = /** @type {Object<string, string>} */ ({
 
 /** @param {string} name */
 function show(name) {
+  const isFirst = !place.dataset.shown;
   place.dataset.shown = name;
   place.replaceChildren(view(name));
-  const title = place.querySelector("h1")?.textContent;
-  if (title) document.title = title;
+  const head = place.querySelector("h1");
+  if (head?.textContent) document.title = head.textContent;
+  if (!isFirst) { // read out what has come in the place of what was read before
+    head?.setAttribute("tabindex", "-1");
+    head?.focus({ preventScroll: true });
+  }
   if (CODES[name]) fill(document.querySelector("[data-page-code]"), CODES[name]);
   const again = /** @type {?HTMLAnchorElement} */ (place.querySelector("[data-again]"));
   if (again) again.href = location.href;

@@ -17,25 +17,27 @@ const BATCH = 100; // entries in one request; a body sent while a page closes is
 const UNSENT = "unsent"; // the cookie that remembers how many wait, should the journal vanish
 
 /**
- * Send what waits. True when nothing is left that this phone could send; `stuck` counts what the
- * server does not take now: it is kept, and tried again at the next start.
+ * Send what waits. The assessments whose entries the server does not take now: they are kept, and
+ * tried again later.
  * @param {Journal} journal @param {(answer: Answer) => unknown} tell
  * @param {(assessment: string) => number} seen the newest row that the page knows of
  * @param {() => {device_time: string, run: string, monotonic: number}} clocks
  */
 export async function deliver(journal, tell, seen, clocks) {
-  const stuck = new Set();
+  const stuck = /** @type {Set<string>} */ (new Set());
   for (;;) {
-    if (!await introduce(journal)) return false;
+    const isKnown = await introduce(journal);
+    const { name } = journal;
     const waiting = await journal.waiting();
+    if (!isKnown) return new Set(waiting.map(({ assessment }) => assessment));
     witness(waiting.length);
     const next = waiting.find((entry) => !stuck.has(entry.assessment));
-    if (!next) return stuck.size === 0;
+    if (!next) return stuck;
     const { assessment } = next;
     const batch = waiting.filter((entry) => entry.assessment === assessment).slice(0, BATCH);
     const { device_time: sent_at, run, monotonic } = clocks();
     const response = await post(`/questionnaires/${assessment}/answers`, {
-      journal: journal.name, left: waiting.length - batch.length, sent_at, run, monotonic,
+      journal: name, left: waiting.length - batch.length, sent_at, run, monotonic,
       seen: seen(assessment), language: batch[0].language, operations: batch,
     });
     if (!response.ok) {
@@ -44,7 +46,7 @@ export async function deliver(journal, tell, seen, clocks) {
     }
     const answer = { ...await response.json(), assessment, entries: batch };
     const settled = new Set([...(answer.taken ?? batch.map(({ id }) => id)), ...Object.keys(answer.refused ?? {})]);
-    await journal.settle(batch.filter(({ id }) => settled.has(id)), answer);
+    await journal.settle(batch.filter(({ id }) => settled.has(id)), answer, name);
     if (!settled.size) stuck.add(assessment);
     await tell(answer);
   }
@@ -72,12 +74,27 @@ async function post(address, what) {
   return answer;
 }
 
+/** One at a time, in all windows and the worker. A window that the phone has put to sleep in the
+ * middle does not hold up the others for long: what is sent twice counts once.
+ * @template Found @param {() => Promise<Found>} work @returns {Promise<Found>} */
+export async function alone(work) {
+  let begun = false;
+  const begin = () => { begun = true; return work(); };
+  try {
+    return await navigator.locks.request("journal", { signal: AbortSignal.timeout?.(2 * TIMEOUT) }, begin);
+  } catch (fault) {
+    if (begun) throw fault;
+    return work();
+  }
+}
+
 /** A second memory of how many wait, outside the journal: a cookie. @param {number} count */
 function witness(count) {
-  const cookie = `${UNSENT}=${count}; path=/; max-age=34560000; SameSite=Lax`;
+  const life = count ? 400 * 24 * 3_600 : 0; // seconds
+  const cookie = `${UNSENT}=${count}; path=/; max-age=${life}; SameSite=Lax`;
   if (self.document) document.cookie = location.protocol === "https:" ? `${cookie}; Secure` : cookie;
   else {
-    const expires = Date.now() + 400 * 24 * 3_600_000;
+    const expires = Date.now() + life * 1000;
     const kept = { name: UNSENT, value: String(count), path: "/", sameSite: "lax", expires };
     /** @type {any} */ (self).cookieStore?.set(kept).catch(() => {});
   }
@@ -91,9 +108,10 @@ async function witnessed() {
 }
 
 export class Outbox {
-  count = 0; // entries that wait
+  count = 0; // entries of this page's that wait
+  total = 0; // all entries that wait
   failures = 0;
-  stuck = false; // the server does not take some: time alone will not help
+  stuck = false; // the server does not take some of this page's: time alone will not help
   /** @type {?Promise<void>} */ #sending = null;
   #again = false;
   #timer = 0;
@@ -103,7 +121,8 @@ export class Outbox {
 
   /**
    * @param {Journal} journal @param {() => {device_time: string, run: string, monotonic: number}} clocks
-   * @param {{changed: (answer?: Answer) => unknown, seen?: (assessment: string) => number}} house
+   * @param {{changed: (answer?: Answer) => unknown, seen?: (assessment: string) => number,
+   *   assessment?: string}} house `assessment` is the one that the page is about, if it is about one
    */
   constructor(journal, clocks, house) {
     this.journal = journal;
@@ -120,6 +139,7 @@ export class Outbox {
   /** Write a tap down, after those before it, and send it. @param {Parameters<Journal["add"]>[0]} tap */
   async add(tap) {
     this.count += 1;
+    this.total += 1;
     this.#unwritten += 1;
     this.house.changed();
     await this.#inTurn(async () => {
@@ -133,15 +153,28 @@ export class Outbox {
   /** One after the other: taps are written in their order, and counted between two writes.
    * @param {() => Promise<void>} work */
   #inTurn(work) {
-    this.#writing = this.#writing.then(work);
+    this.#writing = this.#writing.catch(() => {}).then(work);
     return this.#writing;
   }
 
-  #recount() {
-    return this.#inTurn(async () => { this.count = await this.journal.count() + this.#unwritten; });
+  /** This page's entries that wait, with all that was tapped until now. @returns {Promise<Entry[]>} */
+  async waiting() {
+    /** @type {Entry[]} */ let found = [];
+    await this.#inTurn(async () => {
+      const all = await this.journal.waiting();
+      found = all.filter(({ assessment }) => this.#isOwn(assessment));
+      this.total = all.length + this.#unwritten;
+      this.count = found.length + this.#unwritten;
+    });
+    return found;
   }
 
-  /** Try to send all that waits; true when nothing does any more. */
+  /** @param {string} assessment */
+  #isOwn(assessment) {
+    return this.house.assessment === undefined || assessment === this.house.assessment;
+  }
+
+  /** Try to send all that waits; true when nothing of this page's does any more. */
   async flush() {
     await this.send();
     return this.count === 0;
@@ -159,7 +192,7 @@ export class Outbox {
       this.#sending = null;
       if (this.#again) return this.send();
       const wait = Math.min(1000 * 2 ** this.failures, LONGEST_WAIT);
-      if (this.count) this.#timer = setTimeout(() => this.send(), wait);
+      if (this.total) this.#timer = setTimeout(() => this.send(), wait);
     });
     return this.#sending;
   }
@@ -170,25 +203,25 @@ export class Outbox {
         this.#news?.postMessage(answer);
         return this.#heard(answer);
       };
-      try {
-        const seen = this.house.seen ?? (() => 0);
-        this.stuck = !await deliver(this.journal, tell, seen, this.clocks);
-        this.failures = this.stuck ? this.failures + 1 : 0;
-      } catch {
-        this.failures += 1;
-      }
+      const stuck = await deliver(this.journal, tell, this.house.seen ?? (() => 0), this.clocks);
+      this.stuck = [...stuck].some((assessment) => this.#isOwn(assessment));
+      this.failures = stuck.size ? this.failures + 1 : 0;
     };
-    await this.#recount();
-    if (this.count) await (navigator.locks ? navigator.locks.request("journal", work) : work());
-    await this.#recount();
-    if (this.journal.known) witness(this.count);
-    if (this.count) later();
+    try {
+      await this.waiting();
+      if (this.total) await alone(work);
+    } catch {
+      this.failures += 1;
+    }
+    await this.waiting().catch(() => {});
+    if (this.journal.known) witness(this.total);
+    if (this.total) later();
     this.house.changed();
   }
 
   /** An answer of the study, to this window or to another one. @param {Answer} answer */
   async #heard(answer) {
-    await this.#recount();
+    await this.waiting();
     return this.house.changed(answer);
   }
 }

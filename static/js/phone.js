@@ -16,33 +16,35 @@ async function start(place) {
   sessionStorage.opened = Date.now();
   await leaveToOwner(journal, place.dataset.owner ?? "");
   await confirm(journal);
+  const form = /** @type {?HTMLFormElement} */ (document.querySelector("form[data-submit]"));
   const outbox = new Outbox(journal, clocks, {
+    assessment: form?.dataset.submit,
     changed: (answer) => {
       show(place, outbox, journal);
       const address = `/questionnaires/${answer?.assessment}/`;
-      if (answer?.receipt && location.pathname.startsWith(address)) location.href = `${address}receipt`;
+      const decided = answer?.receipt ?? answer?.missing ?? answer?.closed;
+      if (decided && location.pathname.startsWith(address)) location.href = `${address}receipt`;
     },
   });
-  for (const form of document.querySelectorAll("form[data-submit]")) submitThrough(outbox, /** @type {HTMLFormElement} */ (form));
+  if (form) submitThrough(outbox, form);
   document.querySelector("[data-lost] button")?.addEventListener("click", () => {
     document.querySelector("[data-lost]")?.remove();
     return tellStudy(journal, { told: true });
   });
-  if (await isSealed(journal)) return undefined;
+  if (form && await isSealed(journal, form)) return undefined;
   const before = await journal.count();
   await outbox.flush();
-  if (outbox.count < before) return location.reload(); // the page was made before these arrived
+  if (outbox.total < before) return location.reload(); // the page was made before these arrived
   await introduce(journal);
   await report(journal);
   if (place.dataset.phone !== "shared") await prepare(journal, place.dataset.language ?? "");
 }
 
 /** Whether the press on Submit was taken while this page, made before, was on its way; then the
- * receipt is what to show. @param {Journal} journal */
-async function isSealed(journal) {
-  const form = /** @type {?HTMLFormElement} */ (document.querySelector("form[data-submit]"));
-  const plan = form && await journal.kept("plan");
-  const own = plan?.questionnaires.find((/** @type {{id: string}} */ { id }) => id === form?.dataset.submit);
+ * receipt is what to show. @param {Journal} journal @param {HTMLFormElement} form */
+async function isSealed(journal, form) {
+  const plan = await journal.kept("plan");
+  const own = plan?.questionnaires.find((/** @type {{id: string}} */ { id }) => id === form.dataset.submit);
   if (own?.receipt) location.replace(`/questionnaires/${own.id}/receipt`);
   return Boolean(own?.receipt);
 }
@@ -97,6 +99,6 @@ function submitThrough(outbox, form) {
     await outbox.add({ assessment, state: "submitted", language });
     const sent = await outbox.flush();
     const without = navigator.serviceWorker?.controller && await caches.match("/offline");
-    if (sent || (without && !outbox.stuck)) location.href = `/questionnaires/${assessment}/receipt`;
+    if (sent || (without && outbox.journal.durable && !outbox.stuck)) location.href = `/questionnaires/${assessment}/receipt`;
   });
 }

@@ -16,7 +16,10 @@ if (form instanceof HTMLFormElement && crypto.subtle) watch(form).catch(() => {}
 /** Keep the PIN that is being sent; whether it was right shows on the next page (`confirm`).
  * @param {HTMLFormElement} form */
 async function watch(form) {
+  if (!("requestSubmit" in form)) return; // old phones: no PIN without network
   const journal = await Journal.open();
+  sessionStorage.removeItem("opened"); // the PIN is asked for: without network, too, in every window
+  await journal.keep("locked", Date.now());
   await journal.keep("pin.sent", undefined);
   form.addEventListener("submit", async (submission) => {
     if (form.dataset.native) return;
@@ -33,9 +36,10 @@ async function watch(form) {
 /** The study has let the person in: the PIN that was sent is the right one. @param {Journal} journal */
 export async function confirm(journal) {
   const sent = await journal.kept("pin.sent");
-  if (!sent) return;
-  await journal.keep("pin", sent);
-  await journal.keep("pin.sent", undefined);
+  const kept = sent ?? await journal.kept("pin");
+  if (sent || kept?.wrong) await journal.keep("pin", { ...kept, wrong: 0 });
+  if (sent) await journal.keep("pin.sent", undefined);
+  await journal.keep("locked", undefined);
 }
 
 /**
@@ -49,6 +53,7 @@ export async function check(journal, pin) {
   const hash = await slow(pin.trim(), new Uint8Array(kept.salt));
   if (hash.some((byte, place) => byte !== kept.hash[place])) return kept.wrong + 1 < MOST_WRONG ? "wrong" : "ask";
   await journal.keep("pin", { ...kept, wrong: 0 });
+  await journal.keep("locked", undefined);
   return "right";
 }
 

@@ -35,6 +35,7 @@ export async function mount(form, given) {
   let seen = Number(form.dataset.seen);
   let notice = "";
   let leaving = false;
+  let taps = 0;
   let unlocking = Promise.resolve();
 
   const shown = () => /** @type {HTMLElement} */ (form.querySelector(".item"));
@@ -43,13 +44,11 @@ export async function mount(form, given) {
   const chosen = () => /** @type {?HTMLInputElement} */ (form.querySelector("[name=choice]:checked"));
 
   const outbox = new Outbox(journal, clocks, {
+    assessment,
     seen: (one) => (one === assessment ? seen : 0),
     changed: (answer) => (answer?.assessment === assessment ? hear(answer) : tell()),
   });
-  const own = async () => (await journal.waiting()).filter((one) => one.assessment === assessment);
-  const waiting = await own();
-  for (const { item, state, code } of waiting) apply(given, item, state, code);
-  outbox.count = waiting.length;
+  for (const { item, state, code } of await outbox.waiting()) apply(given, item, state, code);
 
   /** What the study says. @param {import("./outbox.js").Answer} answer */
   async function hear(answer) {
@@ -60,16 +59,29 @@ export async function mount(form, given) {
       if (entry.item) delete given[entry.item];
     }
     if (answer.not_counted) notice = word("closed");
-    if (answer.others) {
-      const waiting = new Set((await own()).map(({ item }) => item));
-      for (const [item, value] of Object.entries(answer.others)) {
-        if (!waiting.has(item)) apply(given, item, ...value);
-      }
-    }
-    if (answer.others || answer.refused) mark(shown());
+    await takeIn(answer);
+    mark(shown());
     tell();
     if (answer.receipt && !answer.not_counted) location.href = `${base}/receipt`;
     else if (answer.locked) unlocking = import("./unlock.js").then(({ unlock }) => unlock(words));
+  }
+
+  /** What was answered elsewhere, in another window or on another phone, where nothing newer waits
+   * here. @param {import("./outbox.js").Answer} answer */
+  async function takeIn({ entries, others, refused, not_counted }) {
+    let waiting, before;
+    do { // a tap during the look counts, too
+      before = taps;
+      waiting = new Set((await outbox.waiting()).map(({ item }) => item));
+    } while (taps !== before);
+    const { run } = clocks();
+    for (const { id, item, state, code, run: whose } of entries) {
+      const counts = !(id in { ...refused, ...not_counted });
+      if (whose !== run && counts && !waiting.has(item)) apply(given, item, state, code);
+    }
+    for (const [item, value] of Object.entries(others ?? {})) {
+      if (!waiting.has(item)) apply(given, item, ...value);
+    }
   }
 
   /** Say whether what was answered has reached the study. */
@@ -109,6 +121,7 @@ export async function mount(form, given) {
     const [before, was] = given[code()] ?? [];
     if (before === how && was === number) return;
     apply(given, code(), how, number);
+    taps += 1;
     notice = "";
     sessionStorage.opened = Date.now();
     outbox.add({
@@ -232,7 +245,7 @@ export async function mount(form, given) {
   form.dataset.ready = "yes";
   sessionStorage.opened = Date.now();
   outbox.send();
-  setTimeout(lookAhead, PATIENCE);
+  setTimeout(() => lookAhead().catch(() => {}), PATIENCE);
 
   async function isPlanned() {
     const plan = await journal.kept("plan");

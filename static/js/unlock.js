@@ -11,6 +11,7 @@ export function unlock(words) {
     const pin = /** @type {HTMLInputElement} */ (box.querySelector("#pin"));
     const name = /** @type {HTMLInputElement} */ (box.querySelector("[autocomplete=username]"));
     name.value = document.title.split(" · ").pop() ?? ""; // by which the browser knows the PIN
+    let isOpen = false;
     const fault = /** @type {HTMLElement} */ (box.querySelector(".fault"));
     box.addEventListener("submit", async (submission) => {
       submission.preventDefault();
@@ -21,6 +22,8 @@ export function unlock(words) {
       }).then((response) => response.json()).catch(() => ({ error: "network" }));
       if (answer.csrf) {
         for (const field of document.querySelectorAll("[name=csrf_token]")) field.setAttribute("value", answer.csrf);
+        isOpen = true;
+        sessionStorage.opened = Date.now();
         return box.close();
       }
       if (answer.error !== "network") pin.value = "";
@@ -30,7 +33,12 @@ export function unlock(words) {
       return pin.focus();
     });
     box.addEventListener("cancel", (escape) => escape.preventDefault());
-    box.addEventListener("close", () => { box.remove(); resolve(); });
+    box.addEventListener("close", () => {
+      if (!isOpen) return box.showModal(); // some browsers close it at the second Escape
+      box.remove();
+      return resolve();
+    });
+    sessionStorage.removeItem("opened");
     document.body.append(box);
     box.showModal();
     pin.focus();

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from pro_app.core.assessment import Contact, Status
 from pro_app.models import Answer, Assessment, AuditEntry, Submission, SubmitOperation
-from pro_app.services import answers, assessments, audit, batches, enrolment
+from pro_app.services import answers, assessments, audit, batches, phones
 from pro_app.services.answers import Operation, Origin
 from pro_app.services.batches import SUBMITTED, Held, Taken
 from tests.conftest import Enrolled, Site, snapshot
@@ -135,6 +135,22 @@ def test_the_press_decides_and_not_its_arrival(
     assert (taken.receipt is None) is (submission is None)
     assert len(answers_of(phone)) == len(operations) - 1, "answers are kept in any case"
     assert phone.is_whole()
+
+
+def test_a_tap_after_closing_makes_what_was_pressed_in_time_late(phone: Phone) -> None:
+    """Another phone's tap came before the press did, and is newer: it is what is sealed."""
+    closes_at = phone.assessment.closes_at
+    given = phone.all_at(closes_at - DAY)
+    press = phone.press(closes_at - MINUTE)
+    changed = phone.tap("LQ01", closes_at + MINUTE, code=3)
+    phone.site.clock.now = closes_at + DAY
+    phone.send(*given)
+    phone.send(changed)
+    phone.send(press)
+    submission = phone.submission()
+    assert submission is not None
+    assert submission.answers["LQ01"]["code"] == 3
+    assert (submission.late, submission.submit_tapped_at) == (True, closes_at - MINUTE)
 
 
 def answers_of(phone: Phone) -> list[Answer]:
@@ -260,13 +276,14 @@ def test_a_press_of_another_questionnaire_is_refused(phone: Phone) -> None:
     assert taken.taken == []
 
 
-def test_after_withdrawal_a_press_is_kept_and_seals_nothing(phone: Phone) -> None:
+def test_a_press_for_what_was_cancelled_is_kept_and_seals_nothing(phone: Phone) -> None:
+    """A correction has moved the timepoint away while the phone was in the train."""
     now = phone.site.clock()
-    operations = phone.all_at(now)
-    phone.send(*operations)
+    phone.send(*phone.all_at(now))
     with phone.site.database.writing() as session:
-        enrolment.withdraw(session, phone.person.id, now)
+        session.get_one(Assessment, phone.assessment.id).cancelled_at = now
     assert phone.send(phone.press(now)).closed
+    assert [one.outcome for one in phone.presses()] == ["closed"]
     assert phone.submission() is None
 
 
@@ -334,3 +351,42 @@ def test_a_tap_costs_no_more_for_its_journal(phone: Phone) -> None:
         sa.event.remove(engine, "before_cursor_execute", count)
     locks = sum("FOR UPDATE" in one for one in statements)
     assert len(statements) - locks == 5, statements
+
+
+def refusals(phone: Phone) -> list[AuditEntry]:
+    with phone.site.database.reading() as session:
+        query = sa.select(AuditEntry).where(AuditEntry.action == "refuse_answer")
+        return list(session.scalars(query.order_by(AuditEntry.seq)))
+
+
+def test_what_is_refused_is_on_the_record_once(phone: Phone) -> None:
+    """The phone lets go of it: the trail is all that is left of what somebody tapped."""
+    now = phone.site.clock()
+    odd = [
+        phone.tap("LQ99", now),
+        phone.tap("LQ01", now, code=77),
+        replace(phone.tap("LQ02", now), state="x" * 500),
+        phone.tap("LQ\x00\n03", now),
+    ]
+    for _ in range(2):
+        taken = phone.send(*odd, phone.tap("LQ04", now))
+        assert set(taken.refused) == {one.id for one in odd}
+    told = refusals(phone)
+    assert [(one.field, one.detail["operation"], one.detail["code"]) for one in told] == [
+        ("LQ99", odd[0].id, 1), ("LQ01", odd[1].id, 77), ("LQ02", odd[2].id, 1),
+        ("LQ03", odd[3].id, 1),
+    ]  # fmt: skip
+    assert all(one.detail["reason"] for one in told)
+    assert len(told[2].detail["state"]) == 40
+    assert phone.is_whole()
+
+
+def test_a_phone_that_was_signed_out_meanwhile_gives_nothing(phone: Phone) -> None:
+    """It was asked for its own page, waited for the lock, and is out when it gets it."""
+    with phone.site.database.writing() as session:
+        phones.sign_out(session, phone.person.id, phone.device_id, phone.site.clock())
+    with phone.site.database.writing() as session:
+        sheet = phone.assessment.public_id
+        assert assessments.hold_by_phone(
+            session, sheet, phone.person.id, phone.device_id
+        ) is None  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -636,3 +638,25 @@ def test_every_writer_takes_the_participants_lock_first(
             assert locking, "it writes"
             assert "FROM participant" in locking[0]
             assert "FOR UPDATE" in locking[0]
+
+
+def test_two_phones_that_change_hands_crosswise_do_not_wait_for_ever(site: Site) -> None:
+    """Each joins with the other's code on the phone that was the other's, at the same moment."""
+    people = [site.enrol(number) for number in ("01-001", "01-002")]
+    devices = [joined(site, one)[1] for one in people]
+    for _ in range(4):
+        codes = [site.new_code(one) for one in people]
+        start = threading.Barrier(2)
+
+        def swap(place: int, codes: list[str] = codes, start: threading.Barrier = start) -> int:
+            start.wait()
+            bound = bind(site, codes[place], replaces=devices[1 - place])
+            assert bound is not None
+            return bound[1]
+
+        with ThreadPoolExecutor(2) as pool:
+            swapped = list(pool.map(swap, range(2)))
+        with site.database.reading() as session:
+            found = session.scalars(sa.select(Device).where(Device.revoked_at.is_(None)))
+            assert {one.id for one in found} == set(swapped)
+        devices[:] = swapped

@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 
 from pro_app.core.assessment import Contact
 from pro_app.core.library import Library
-from pro_app.services import answers, assessments, enrolment, participants
+from pro_app.models import Assessment
+from pro_app.services import answers, assessments, batches, enrolment, participants
 from pro_app.services.answers import Operation, Origin
-from tests.conftest import Enrolled, Site
+from pro_app.services.batches import SUBMITTED, Held
+from tests.conftest import KEY, Enrolled, Site
 
 
 def remarks(site: Site, person: Enrolled, library: Library | None = None) -> tuple[str, ...]:
@@ -121,3 +123,53 @@ def test_clocks_that_erred_are_named_for_review(site: Site) -> None:
         "clock of a phone was changed while answers waited (1 tap)",
         "clock of a phone was wrong by 3 h (2 taps)",
     )
+
+
+def test_a_card_is_told_beside_the_code(site: Site) -> None:
+    person = site.enrol()
+    with site.database.writing() as session:
+        enrolment.issue_code(session, person.id, KEY, site.clock(), kind="recovery")
+    assert remarks(site, person) == ("code not used", "has a recovery card")
+    site.clock.forward(hours=72)
+    assert remarks(site, person) == ("code expired unused", "has a recovery card")
+    new = Enrolled(person.id, person.number, person.language, site.new_code(person))
+    site.join(new)
+    assert remarks(site, person) == ()
+
+
+def press(site: Site, sheet: Assessment, device_id: int, at: datetime) -> None:
+    """Submit was pressed at this moment on a phone, and arrives now."""
+    with site.database.writing() as session:
+        found = assessments.hold_by_phone(session, sheet.public_id, sheet.participant_id, device_id)
+        assert found is not None
+        held = Held(site.study, found[0], site.library.instruments[sheet.instrument], found[1])
+        wording = site.library.wording(sheet.instrument, "en")
+        origin = Origin(device_id, wording, site.clock())
+        pressed = Operation(str(uuid.uuid4()), "", SUBMITTED, device_time=at)
+        batches.take(session, held, [pressed], origin, site.clock(), 0)
+
+
+def test_a_press_that_sealed_nothing_is_told(site: Site) -> None:
+    person = site.enrol()
+    device_id = site.join(person)
+    lupusqol, sf36 = site.open(person)
+    site.answer(lupusqol, {"LQ01": 1})
+    press(site, lupusqol, device_id, site.clock())
+    missing = "Submit was pressed, items were missing"
+    assert remarks(site, person)[0] == f"baseline lupusqol: in progress ({missing})"
+    site.answer_all(lupusqol)
+    press(site, lupusqol, device_id, site.clock())
+    assert remarks(site, person)[0] == "baseline lupusqol: completed"
+    site.answer_all(sf36)
+    site.clock.now = sf36.closes_at + timedelta(days=1)
+    press(site, sf36, device_id, site.clock())
+    over = "Submit was pressed after the time was over"
+    assert remarks(site, person)[1].endswith(f"; {over})")
+
+
+def test_a_borrowed_phone_that_nobody_uses_counts_no_more(site: Site) -> None:
+    person = site.enrol()
+    site.join(person, shared=True)
+    assert remarks(site, person) == ()
+    site.clock.forward(days=1)
+    assert remarks(site, person) == ("not joined, no code",)

@@ -141,7 +141,10 @@ def test_a_passkey_that_is_not_as_asked_for_is_not_kept(
         assert passkeys.living(session, person.id) == []
 
 
-@pytest.mark.parametrize("given", [None, [], "x", {}, {"id": "x"}, {"response": {}}, 7])
+@pytest.mark.parametrize(
+    "given",
+    [None, [], "x", {}, {"id": "x"}, {"id": "a\x00b"}, {"id": "a" * 2_000}, {"response": {}}, 7],
+)
 def test_nonsense_makes_and_opens_nothing(site: Site, given: Any) -> None:
     person = site.enrol()
     device, asked = joined(site, person), challenge(site)
@@ -429,3 +432,19 @@ def test_a_passkey_follows_its_person_into_the_same_browser(
         assert [one.id for one in phones.joined(session, person.id, site.clock())] == [bound[1]]
         assert passkeys.living(session, person.id)[0].used_device_id == bound[1]
     assert isinstance(open_with(site, key, person.id, bound[1]), Passkey)
+
+
+def test_a_phone_that_was_signed_out_meanwhile_gets_no_passkey(site: Site) -> None:
+    """The person's finger was asked for while somebody signed the phone out."""
+    person = site.enrol()
+    device = joined(site, person)
+    with site.database.writing() as session:
+        phones.sign_out(session, person.id, device, site.clock())
+    with pytest.raises(PasskeyError, match="signed out"):
+        make(site, person, device, Key())
+
+
+def test_a_passkey_that_an_older_copy_of_the_database_lacks_joins_nobody(site: Site) -> None:
+    with site.database.writing() as session:
+        now = site.clock()
+        assert joining.bind_by_passkey(session, 99, now, None, "en", now) is None

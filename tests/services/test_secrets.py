@@ -57,6 +57,21 @@ def test_an_address_is_kept_unreadable_without_the_key() -> None:
     assert kept != secrets.source_hash("192.0.2.7", KEY[::-1])
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "one"),
+    [
+        ("2001:db8:0:7::1", "2001:db8:0:7:ffff::2", True),
+        ("2001:db8:0:7::1", "2001:db8:0:8::1", False),
+        ("::ffff:192.0.2.7", "192.0.2.7", True),
+        ("::ffff:192.0.2.7", "::ffff:192.0.2.8", False),
+        ("unix:", "", False),
+    ],
+)
+def test_the_addresses_of_one_household_are_one_source(first: str, second: str, one: bool) -> None:
+    """Who has an IPv6 network has 2 ** 64 addresses of it to try codes from."""
+    assert (secrets.source_hash(first, KEY) == secrets.source_hash(second, KEY)) is one
+
+
 def test_a_pin_is_known_again_and_kept_under_its_own_salt() -> None:
     kept = secrets.pin_hash("246813")
     assert "246813" not in kept

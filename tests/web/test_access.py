@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from pro_app.models import Assessment, Database, Message, Participant
 from pro_app.services import enrolment
+from pro_app.web import questionnaire
 from tests.conftest import KEY, PIN, Enrolled, Site, TestClock, make_app, snapshot
 from tests.pages import Browser
 
@@ -531,9 +533,21 @@ def test_sheets_are_kept_and_belong_to_nobody(app: Flask, cast: Cast, joined: Br
         assert [word for word in cast.secrets_of(cast.mine) if word in response.text] == []
 
 
-def test_a_sheet_of_another_version_or_language_is_not_there(app: Flask) -> None:
+def test_a_sheets_address_tells_nothing_and_outlives_a_restart(
+    app: Flask, joined: Browser, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = joined.get(f"/questionnaires/{cast.my_sheet.public_id}/items/1")
+    (path,) = [str(one["data-sheet"]) for one in page.all("form") if "data-sheet" in one]
+    assert re.fullmatch("/sheets/[0-9a-f]{12}", path)
+    before = app.test_client().get(path)
+    monkeypatch.setattr(questionnaire, "_rendered", {})
+    after = app.test_client().get(path)
+    assert (after.status_code, after.data) == (200, before.data)
+
+
+def test_a_sheet_that_never_was_is_not_there(app: Flask) -> None:
     client = app.test_client()
-    for path in ("lupusqol/en/000000000000", "lupusqol/fr/000000000000", "eq5d/en/0"):
+    for path in ("000000000000", "lupusqol", "lupusqol/en/000000000000"):
         assert client.get(f"/sheets/{path}").status_code == 404
 
 

@@ -12,7 +12,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from pro_app.models import Attempt, AuditEntry, Device, Participant, Passkey, Subscription
-from pro_app.services import audit, enrolment
+from pro_app.services import audit, enrolment, phones
 from tests.authenticator import Key, allowed
 from tests.conftest import KEY, PIN, Enrolled, Site, TestClock, make_app
 from tests.pages import Browser
@@ -312,6 +312,10 @@ def test_a_locked_phone_makes_no_code(phone: Browser) -> None:
 
 @pytest.fixture
 def borrowed(app: Flask, person: Enrolled) -> Browser:
+    return borrow(app, person)
+
+
+def borrow(app: Flask, person: Enrolled) -> Browser:
     """A phone that is not the person's own, joined and open."""
     browser = Browser(app)
     browser.get("/join/")
@@ -375,6 +379,49 @@ def test_locking_somebody_elses_phone_leaves_it(
     borrowed.get("/today")
     assert borrowed.path == "/join/"
     assert devices(web_site) == [("code", False, True)]
+
+
+def test_no_link_leaves_a_phone(phone: Browser, app: Flask, web_site: Site) -> None:
+    """Only who has just locked somebody else's phone leaves it without another tap."""
+    assert "data-now" not in phone.get("/phone/sign-out?now=yes").text
+    phone.get("/today")
+    phone.post("/lock")
+    assert "data-now" not in phone.get("/phone/sign-out").text
+    other = web_site.enrol("01-008")
+    theirs = borrow(app, other)
+    assert "data-now" not in theirs.get("/phone/sign-out?now=yes").text
+    theirs.get("/today")
+    theirs.post("/lock")
+    assert "data-now" in theirs.page.text
+    assert "data-now" not in theirs.get("/phone/sign-out").text, "asked for once"
+
+
+def test_a_borrowed_phone_forgets_its_person_after_a_day(web_site: Site, borrowed: Browser) -> None:
+    """A browser that restores its pages keeps the cookies that should have ended with it."""
+    web_site.clock.forward(hours=23)
+    borrowed.get("/today")
+    assert borrowed.path == "/unlock"
+    borrowed.unlock()
+    assert borrowed.path == "/today"
+    web_site.clock.forward(hours=24)
+    borrowed.get("/today")
+    assert borrowed.path == "/join/"
+
+
+def test_a_session_that_ends_while_a_code_is_made_makes_none(
+    web_site: Site, phone: Browser, person: Enrolled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Signed out from elsewhere between the look at the cookie and the lock."""
+    phone.get("/phone/code")
+    own_code = phones.own_code
+
+    def later(session: Any, *given: Any) -> Any:
+        phones.sign_out(session, person.id, 1, web_site.clock())
+        return own_code(session, *given)
+
+    monkeypatch.setattr(phones, "own_code", later)
+    phone.post("/phone/code", status=403)
+    assert "issue_code" not in actions(web_site, person)[2:]
 
 
 # --- leaving ------------------------------------------------------------------------------------

@@ -416,6 +416,20 @@ def test_a_link_for_somebody_else_shows_nothing_of_either(app: Flask, web_site: 
     assert "01-00" not in page.text
 
 
+def test_where_one_was_going_is_not_where_the_next_one_goes(app: Flask, web_site: Site) -> None:
+    first, second = web_site.enrol("01-001"), web_site.enrol("01-002")
+    sheet = web_site.open(first)[0]
+    browser = Browser(app)
+    browser.join(first)
+    browser.post("/lock")
+    browser.get(f"/questionnaires/{sheet.public_id}")
+    browser.get("/join/")
+    browser.post("/join/", code=second.code)
+    browser.post("/join/notice", accept="yes")
+    browser.post("/join/pin", pin=PIN, again=PIN)
+    assert browser.path == "/today"
+
+
 # --- asking for a new code ----------------------------------------------------------------------
 
 

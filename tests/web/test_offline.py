@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.conftest import Enrolled, Site, TestClock
+from pro_app.models import Participant
+from tests.conftest import PIN, Enrolled, Site, TestClock
 from tests.pages import LANGUAGES, Browser
 
 
@@ -74,8 +75,35 @@ def test_what_opens_within_two_weeks_is_told(
 def test_the_plan_is_for_its_person_alone(app: Flask, web_site: Site, phone: Browser) -> None:
     theirs, _ = web_site.open(web_site.enrol("01-099"))
     assert theirs.public_id not in phone.client.get("/plan").text
+
+
+def test_whom_the_plan_is_not_for_gets_a_status_and_is_not_led_there_afterwards(
+    app: Flask, web_site: Site, phone: Browser, person: Enrolled
+) -> None:
+    """A script asks for it; nobody wants to read it as a page once the PIN is given."""
     stranger = app.test_client().get("/plan")
-    assert (stranger.status_code, stranger.location) == (302, "/join/")
+    assert (stranger.status_code, stranger.json) == (401, {"error": "device"})
+    assert "Set-Cookie" not in stranger.headers
+    phone.get("/today")
+    phone.post("/lock")
+    locked = phone.client.get("/plan")
+    assert (locked.status_code, locked.json) == (401, {"error": "locked"})
+    phone.get("/unlock")
+    phone.unlock()
+    assert phone.path == "/today"
+    with web_site.database.writing() as session:
+        session.get_one(Participant, person.id).notice_version = "0"
+    unread = phone.client.get("/plan")
+    assert (unread.status_code, unread.json) == (401, {"error": "notice"})
+
+
+def test_a_borrowed_phone_gets_no_plan(app: Flask, web_site: Site, person: Enrolled) -> None:
+    browser = Browser(app)
+    browser.get("/join/")
+    browser.post("/join/", code=person.code)
+    browser.post("/join/notice", accept="yes", shared="yes")
+    browser.post("/join/pin", pin=PIN, again=PIN)
+    assert browser.client.get("/plan").status_code == 403
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
