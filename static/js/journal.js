@@ -228,7 +228,8 @@ async function transact(database, work, mode = "readwrite") {
     transaction.onerror = transaction.onabort = () => reject(transaction.error);
   });
   const [entries, kept] = stores.map((name) => transaction.objectStore(name));
-  const [found] = await Promise.all([work({ entries, kept }), over]);
+  const begun = async () => work({ entries, kept }); // what it throws at once is heard like the rest
+  const [found] = await Promise.all([begun(), over]);
   return found;
 }
 

@@ -155,7 +155,7 @@ def test_somebody_elses_questionnaire_is_not_there(
 def test_two_windows_submit_once(
     phones: Phones, web_site: Site, server: Server, told: bool
 ) -> None:
-    """One window hears from the other that it is done; where a browser cannot, it may press, too."""
+    """One window hears from the other that it is done; where it cannot, it may press, too."""
     person = web_site.enrol()
     lupusqol, _ = web_site.open(person)
     web_site.answer_all(lupusqol, place=2)

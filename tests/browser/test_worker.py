@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from flask import url_for
 from playwright.sync_api import Response, expect
 
 from pro_app.config import Worker
@@ -117,6 +118,43 @@ def test_one_missing_file_does_not_stop_the_worker(
     phone.sees("N3")
 
 
+def test_a_file_that_was_missing_is_fetched_at_a_later_start(
+    phones: Phones, web_site: Site, server: Server
+) -> None:
+    person = web_site.enrol()
+    web_site.open(person)
+    answer, away = server._answer, ["js/offline.js", "/offline"]
+
+    def partly(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["PATH_INFO"].endswith(tuple(away)):
+            start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
+            return [b""]
+        return answer(environ, start_response)
+
+    server._answer = partly
+    phone = phones.of(person)
+    phone.open("/today")
+    expect(phone.page.locator("[data-phone][data-ready]")).to_have_count(1)
+    phone.page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+    assert not [path for path in cached(phone) if path.endswith(tuple(away))]
+    away[:] = ["nothing at all"]
+    phone.open("/today")
+    phone.is_prepared()
+    phone.page.wait_for_function(
+        "async (url) => Boolean(await caches.match(url))",
+        arg=next(one for one in server_assets(server) if one.endswith("js/offline.js")),
+    )
+    server.go_away()
+    phone.open("/today")
+    phone.sees("N3")
+
+
+def server_assets(server: Server) -> list[str]:
+    """The addresses of what the worker keeps."""
+    with server.app.test_request_context():
+        return [url_for("static", filename=name) for name in pwa.ASSETS]
+
+
 def test_a_new_release_waits_until_the_questionnaire_is_left(
     phones: Phones, web_site: Site, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +255,26 @@ def test_a_network_that_does_not_answer_is_not_waited_for(
     phone.open("/today")
     phone.sees("N3")
     free.set()
+
+
+def test_a_page_that_the_phone_does_not_know_is_waited_for(
+    phones: Phones,
+    web_site: Site,
+    slow: Callable[[str], threading.Event],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Opened by the site since the phone last asked what is due."""
+    monkeypatch.setattr(pwa, "PATIENCE", 100)
+    person = web_site.enrol()
+    phone = phones.of(person)
+    phone.open("/today")
+    phone.is_prepared()
+    sheet = web_site.open(person)[0]
+    path = f"/questionnaires/{sheet.public_id}"
+    free = slow(path)
+    threading.Timer(1.5, free.set).start()
+    phone.open(path)
+    phone.sees("Q1")
 
 
 def test_a_gateway_that_stands_alone_counts_as_no_network(
