@@ -45,8 +45,12 @@ function askPin(journal, plan) {
     if (button.disabled) return undefined; // two taps are not two tries
     button.disabled = true;
     const result = await check(journal, field.value);
-    if (result === "ask") return show("none"); // only the study can let this person in
     if (result === "right") return enter(journal, plan).catch(() => show("none"));
+    if (result !== "wrong") { // only the study can let this person in
+      show("none");
+      one("[data-spent]").hidden = result !== "spent";
+      return undefined;
+    }
     button.disabled = false;
     field.value = "";
     fault.hidden = false;

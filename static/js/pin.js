@@ -43,15 +43,17 @@ export async function confirm(journal) {
 }
 
 /**
- * `right`, `wrong`, or `ask`: only the study can tell.
+ * `right`, `wrong`, or where only the study can tell: `spent` after too many wrong ones, `ask` when
+ * none is kept.
  * @param {Journal} journal @param {string} pin
  */
 export async function check(journal, pin) {
   const kept = /** @type {Kept | undefined} */ (await journal.kept("pin"));
-  if (!kept || kept.wrong >= MOST_WRONG) return "ask";
+  if (!kept) return "ask";
+  if (kept.wrong >= MOST_WRONG) return "spent";
   await journal.keep("pin", { ...kept, wrong: kept.wrong + 1 }); // before the answer is known
   const hash = await slow(pin.trim(), new Uint8Array(kept.salt));
-  if (hash.some((byte, place) => byte !== kept.hash[place])) return kept.wrong + 1 < MOST_WRONG ? "wrong" : "ask";
+  if (hash.some((byte, place) => byte !== kept.hash[place])) return kept.wrong + 1 < MOST_WRONG ? "wrong" : "spent";
   await journal.keep("pin", { ...kept, wrong: 0 });
   await journal.keep("locked", undefined);
   return "right";

@@ -176,8 +176,10 @@ def test_the_pin_opens_without_network_and_no_other_number_does(
         expect(phone.page.locator("#offline-pin")).to_have_value("")
         phone.unlock_without_network("975310")
     phone.sees("N1")
-    phone = cold(phone, pin=PIN)  # five wrong ones: from now on only the study can tell
+    expect(phone.page.locator("main")).to_contain_text("There were 5 wrong PINs.")
+    phone = cold(phone, pin=PIN)  # from now on only the study can tell
     phone.sees("N1")
+    expect(phone.page.locator("main")).to_contain_text("There were 5 wrong PINs.")
 
 
 def test_an_idle_phone_asks_for_the_pin_again(
