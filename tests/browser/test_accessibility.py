@@ -205,6 +205,7 @@ def test_what_is_not_open_and_what_went_wrong(
     expect(phone.dialog).to_be_visible()
     seen.look("PIN over the item")
     phone.unlock_here()
+    expect(phone.dialog).to_have_count(0)
     phone.saved()
     clock.forward(days=4)
     phone.open("/today")
