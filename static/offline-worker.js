@@ -5,24 +5,24 @@
 const CACHE = `app-${house.version}`;
 const OWN = /^\/($|today$|questionnaires\/)/; // pages that the phone can show by itself
 const FIXED = /^\/(static|sheets|icons)\//; // addresses that change with their content
+const NEEDED = [[house.shell, "/offline"], ...house.assets.map((one) => [one, one])]; // address, name
 
 /** Have the app at hand. One file that is missing does not stop the others: it is asked for again at
- * each start. True when nothing is missing. */
+ * each start. */
 async function fill() {
   const cache = await caches.open(CACHE);
-  const get = async (address, name = address) => {
+  await Promise.allSettled(NEEDED.map(async ([address, name]) => {
     if (await cache.match(name)) return;
     const found = await fetch(address);
-    if (!found.ok) throw new Error(`${found.status} ${address}`);
-    await cache.put(name, found);
-  };
-  const parts = [get(house.shell, "/offline"), ...house.assets.map((one) => get(one))];
-  return (await Promise.allSettled(parts)).every(({ status }) => status === "fulfilled");
+    if (found.ok) await cache.put(name, found);
+  }));
 }
 
 /** The release before stays until this one is whole. */
 async function tidy() {
-  if (!await fill() || registration.waiting || registration.installing) return;
+  const cache = await caches.open(CACHE);
+  const kept = await Promise.all(NEEDED.map(([, name]) => cache.match(name)));
+  if (!kept.every(Boolean) || registration.waiting || registration.installing) return;
   for (const name of await caches.keys()) {
     if (name.startsWith("app-") && name !== CACHE) await caches.delete(name);
   }
@@ -71,7 +71,7 @@ async function takeOver() {
 
 addEventListener("install", (event) => event.waitUntil(fill()));
 addEventListener("activate", (event) => event.waitUntil(activate()));
-addEventListener("message", (event) => event.data === "start" && event.waitUntil(Promise.all([tidy(), takeOver()])));
+addEventListener("message", (event) => event.data === "start" && event.waitUntil(Promise.all([fill().then(tidy), takeOver()])));
 addEventListener("sync", (event) => event.tag === "journal" && event.waitUntil(send()));
 addEventListener("fetch", (event) => {
   const { method, mode, url } = event.request;
