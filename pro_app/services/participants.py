@@ -19,7 +19,7 @@ from pro_app.models import (
     Submission,
     SubmitOperation,
 )
-from pro_app.services import assessments, enrolment, phone_remarks
+from pro_app.services import assessments, phone_remarks, sessions
 from pro_app.services.studies import CurrentStudy
 from pro_app.services.submissions import Outcome
 
@@ -74,7 +74,7 @@ def _access_remarks(session: Session, participant: Participant, now: datetime) -
     if session.scalar(waiting) is not None:
         yield "asks for a new code"
     device = sa.select(Device.id).where(
-        Device.participant_id == participant.id, enrolment.opening(now - enrolment.SHARED_IDLE)
+        Device.participant_id == participant.id, sessions.opening(now - sessions.SHARED_IDLE)
     )
     if session.scalar(device.limit(1)) is not None:
         return

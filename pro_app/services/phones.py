@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.models import Device, DeviceSession, JoiningCode
-from pro_app.services import audit, enrolment, passkeys, reach
-from pro_app.services.enrolment import Person
+from pro_app.services import audit, enrolment, passkeys, reach, sessions
+from pro_app.services.sessions import Person
 
 OWN_CODE_LIFE = timedelta(minutes=15)  # to walk from one window or phone to the other
 OWN_CODES = 5  # of one participant within OWN_CODE_PERIOD
@@ -72,9 +72,17 @@ def sign_out(session: Session, participant_id: int, device_id: int, now: datetim
 
 def joined(session: Session, participant_id: int, now: datetime) -> Sequence[Device]:
     """A participant's devices that open, in the order in which they joined."""
-    since = now - enrolment.SHARED_IDLE
+    since = now - sessions.SHARED_IDLE
     return session.scalars(
         sa.select(Device)
-        .where(Device.participant_id == participant_id, enrolment.opening(since))
+        .where(Device.participant_id == participant_id, sessions.opening(since))
         .order_by(Device.id)
     ).all()
+
+
+def change_setting(session: Session, person: Person, field: str, value: str, now: datetime) -> None:
+    """Set a participant's `language` or `text_size`, on the record."""
+    participant = audit.lock_participant(session, person.participant_id)
+    enrolment.change(
+        session, participant, field, value, f"participant/device {person.device_id}", now
+    )

@@ -25,8 +25,9 @@ from flask import (
 from flask_wtf.csrf import CSRFProtect, generate_csrf
 from werkzeug.wrappers import Response as BaseResponse
 
-from pro_app.services import enrolment, phones
-from pro_app.services.enrolment import NOTICE_LIFE, Person
+from pro_app.services import phones, sessions
+from pro_app.services.enrolment import NOTICE_LIFE
+from pro_app.services.sessions import Person
 from pro_app.web import layout
 from pro_app.web.house import house
 from pro_app.web.locale import COOKIE_AGE
@@ -94,7 +95,7 @@ def keep_choice(response: BaseResponse, name: str, value: str, shared: bool = Fa
 def begin_session(device_id: int, shared: bool = False) -> None:
     """Open a session on this device, in a transaction of its own."""
     with house().database.writing() as database:
-        session["token"] = enrolment.start_session(database, device_id, house().clock())
+        session["token"] = sessions.start(database, device_id, house().clock())
     session.permanent = not shared
     session.pop("leaving", None)
 
@@ -182,16 +183,16 @@ def _find_person() -> None:
     with house().database.reading_rows() as database:
         found = None
         if session_token is not None:
-            found = enrolment.person_of_session(database, session_token, now)
+            found = sessions.person_of_session(database, session_token, now)
         if found is None and device_token is not None:
-            g.locked = enrolment.person_of_device(database, device_token, now)
+            g.locked = sessions.person_of_device(database, device_token, now)
     if found is None:
         return
     g.person = found
-    lately = found.seen_at is not None and now - found.seen_at <= enrolment.SEEN_EVERY
+    lately = found.seen_at is not None and now - found.seen_at <= sessions.SEEN_EVERY
     if session_token is not None and not lately:
         with house().database.writing() as database:
-            enrolment.touch_session(database, session_token, now)
+            sessions.touch(database, session_token, now)
 
 
 def _turn_away(view: Any) -> BaseResponse:

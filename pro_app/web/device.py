@@ -12,8 +12,8 @@ from flask_wtf.csrf import generate_csrf
 from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.services import assessments, enrolment, passkeys, phones, secrets
-from pro_app.services.enrolment import Person
 from pro_app.services.passkeys import Challenge, Place, Refusal
+from pro_app.services.sessions import Person
 from pro_app.web import access, join, layout
 from pro_app.web.house import house
 

@@ -20,8 +20,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.core.study import LANGUAGES
 from pro_app.models import JoiningCode, Participant
-from pro_app.services import enrolment, joining, passkeys, secrets, studies
-from pro_app.services.enrolment import PinResult
+from pro_app.services import enrolment, joining, passkeys, secrets, sessions, studies
+from pro_app.services.sessions import PinResult
 from pro_app.web import access, layout
 from pro_app.web.house import house
 
@@ -233,10 +233,10 @@ def _keep_pin(device_id: int, chosen: str) -> bool:
     """Set the PIN. Where a second tap on the same button came first, it is the same PIN."""
     try:
         with house().database.writing() as database:
-            enrolment.set_pin(database, device_id, chosen, house().clock())
+            sessions.set_pin(database, device_id, chosen, house().clock())
     except enrolment.EnrolmentError:
         with house().database.writing() as database:
-            check = enrolment.check_pin(database, device_id, chosen, house().clock())
+            check = sessions.check_pin(database, device_id, chosen, house().clock())
         return check.result is PinResult.RIGHT
     return True
 
@@ -267,7 +267,7 @@ def ask_new_code() -> Page:
     return render_template("join/new_code.html", number=number, asked=True, fault=None)
 
 
-def pin_fault_text(check: enrolment.PinCheck) -> str:
+def pin_fault_text(check: sessions.PinCheck) -> str:
     """What a wrong PIN is answered with."""
     text: str = _("This is not the right PIN. Please try again.")
     if check.result is PinResult.WAIT and check.wait_until is not None:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pro_app.core.study import LANGUAGES, StudyDefinition
 from pro_app.services import studies
-from pro_app.services.enrolment import Person
+from pro_app.services.sessions import Person
 from pro_app.services.studies import CurrentStudy
 from pro_app.web import locale
 from pro_app.web.house import house

@@ -13,7 +13,7 @@ from pro_app.core.assessment import Status
 from pro_app.core.study import StudyDefinition
 from pro_app.services import answers, assessments
 from pro_app.services.assessments import Known
-from pro_app.web import access, layout, locale, questionnaire
+from pro_app.web import access, layout, locale, sheets
 from pro_app.web.house import house
 
 blueprint = Blueprint("offline", __name__)
@@ -73,7 +73,7 @@ def _questionnaire(database: Session, definition: StudyDefinition, known: Known)
     given, newest = answers.current(database, known.id)
     sheet = None
     if wording is not None:
-        version = questionnaire.rendered(instrument, wording, definition.skipping).version
+        version = sheets.rendered(instrument, wording, definition.skipping).version
         sheet = url_for("questionnaire.sheet", version=version)
     return {
         "id": known.public_id,

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.models import Participant
-from pro_app.services import answers, assessments, enrolment, journals, reach
+from pro_app.services import answers, assessments, enrolment, journals, phones, reach, sessions
 from pro_app.services.assessments import Known
-from pro_app.services.enrolment import PinResult
+from pro_app.services.sessions import PinResult
 from pro_app.web import access, join, layout, phone
 from pro_app.web.house import house
 
@@ -42,7 +42,7 @@ def check_pin() -> Page:
     body = request.get_json() if request.is_json else request.form
     pin = str(body.get("pin", "")) if isinstance(body, Mapping) else ""
     with house().database.writing() as database:
-        check = enrolment.check_pin(database, device.device_id, pin.strip(), house().clock())
+        check = sessions.check_pin(database, device.device_id, pin.strip(), house().clock())
     if check.result is PinResult.RIGHT:
         return _opened(device)
     fault = join.pin_fault_text(check)
@@ -59,7 +59,7 @@ def _unlock_fault(fault: str) -> Page:
     return page, 422
 
 
-def _opened(device: enrolment.Person) -> Page:
+def _opened(device: sessions.Person) -> Page:
     access.begin_session(device.device_id, device.shared)
     response: BaseResponse
     if request.is_json:
@@ -82,7 +82,7 @@ def lock() -> Page:
     token = session.pop("token", None)
     if token is not None:
         with house().database.writing() as database:
-            enrolment.end_session(database, token, house().clock())
+            sessions.end(database, token, house().clock())
     session.pop("next", None)
     if access.owner().shared:
         session["leaving"] = True
@@ -167,7 +167,7 @@ def change_settings(response: BaseResponse) -> None:
             continue
         if g.person is not None:
             with house().database.writing() as database:
-                enrolment.change_setting(database, g.person, field, value, house().clock())
+                phones.change_setting(database, g.person, field, value, house().clock())
         access.keep_choice(response, field, value)
 
 

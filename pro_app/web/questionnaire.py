@@ -7,9 +7,7 @@ tap as an operation to `take_operations`.
 
 from __future__ import annotations
 
-import hashlib
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,8 +22,6 @@ from flask import (
     request,
     url_for,
 )
-from flask_babel import force_locale
-from flask_babel import gettext as _
 from flask_wtf.csrf import generate_csrf
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
@@ -41,7 +37,7 @@ from pro_app.services.answers import Current, Operation, Origin, Saved
 from pro_app.services.assessments import Known
 from pro_app.services.batches import Taken
 from pro_app.services.studies import CurrentStudy
-from pro_app.web import access, batch, files, frame, layout, locale
+from pro_app.web import access, batch, files, frame, layout, locale, sheets
 from pro_app.web.house import house
 from pro_app.web.participant import change_settings
 
@@ -166,7 +162,7 @@ def _item_page(
     sheet: Sheet, shown: Item, given: dict[str, Current], newest: int, prompting: bool
 ) -> str:
     state = given.get(shown.code)
-    texts = rendered(sheet.instrument, sheet.wording, _definition().skipping)
+    texts = sheets.rendered(sheet.instrument, sheet.wording, _definition().skipping)
     start = url_for(".start", public_id=sheet.assessment.public_id)
     sent = request.form if request.method == "POST" else request.args
     person, wording = access.person(), sheet.wording
@@ -214,64 +210,13 @@ def chosen_html(body: str, answer: Current | None, prompting: bool) -> str:
     return body.replace(option, f"{option} checked", 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A wording's items as everybody sees them, and the address part that names this very text."""
-
-    items: tuple[str, ...]
-    titles: tuple[str, ...]
-    sheet: bytes
-    version: str
-
-
-_rendered: dict[tuple[str, str, bool], Rendered] = {}
-
-
-def rendered(instrument: Instrument, wording: Wording, skipping: bool) -> Rendered:
-    """All items of a wording with nothing chosen; rendered once, since wordings never change."""
-    key = (instrument.fingerprint, wording.fingerprint, skipping)
-    if key not in _rendered:
-        of = len(instrument.items)
-        with force_locale(wording.language):
-            titles = tuple(
-                _("Question %(n)d of %(of)d", n=shown.n, of=of) for shown in instrument.items
-            )
-            items = tuple(
-                render_template(
-                    "questionnaire/_item.html",
-                    wording=wording,
-                    item=shown,
-                    title=title,
-                    skipping=skipping,
-                    of=of,
-                )
-                for shown, title in zip(instrument.items, titles, strict=True)
-            )
-            words = render_template("questionnaire/_words.html")
-        sheet = "".join((*items, words)).encode()
-        version = hashlib.sha256(sheet).hexdigest()[:12]
-        _rendered[key] = Rendered(items, titles, sheet, version)
-    return _rendered[key]
-
-
 @blueprint.get("/sheets/<version>")
 @access.audience("public")
 def sheet(version: str) -> Page:
     """All items of a wording in one document, the same for everybody, to be kept by the phone. Its
     address tells nobody what it is about."""
-    for texts in (_rendered.values, _all_rendered):
-        for found in list(texts()):
-            if found.version == version:
-                return files.lasting(found.sheet, "text/html")
-    return abort(404)
-
-
-def _all_rendered() -> Iterator[Rendered]:
-    """Every sheet that this house may have given the address of before it was started anew."""
-    library = house().library
-    for (code, _language), wording in library.wordings.items():
-        for skipping in (True, False):
-            yield rendered(library.instruments[code], wording, skipping)
+    found = sheets.find(version)
+    return abort(404) if found is None else files.lasting(found.sheet, "text/html")
 
 
 sheet.impersonal = True  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from pro_app.core.assessment import Status
 from pro_app.core.reminders import HOUR
 from pro_app.models import Participant
-from pro_app.services import assessments, calendar, enrolment, reach, reminders, studies
+from pro_app.services import assessments, calendar, reach, reminders, sessions, studies
 from pro_app.services.assessments import Known
 from pro_app.web import access, layout, locale, participant, phone
 from pro_app.web.house import house
@@ -142,7 +142,7 @@ def renew() -> BaseResponse:
     return _taken(person)
 
 
-def _taken(person: enrolment.Person) -> BaseResponse:
+def _taken(person: sessions.Person) -> BaseResponse:
     if person.shared:
         return _refused("shared")
     office, ids = house().post_office, (person.participant_id, person.device_id)

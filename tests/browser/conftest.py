@@ -14,7 +14,7 @@ from flask import Flask
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, expect
 from waitress import create_server
 
-from pro_app.services import enrolment, joining, secrets
+from pro_app.services import enrolment, joining, secrets, sessions
 from pro_app.web import pwa
 from tests.browser.people import Phone
 from tests.conftest import KEY, PIN, Enrolled, Site, TestClock, make_app
@@ -248,8 +248,8 @@ class Phones:
             assert code is not None, "each code joins one phone"
             bound = joining.bind_device(database, code.id, "1", person.language, now)
             assert bound is not None
-            enrolment.set_pin(database, bound[1], PIN, now)
-            session = enrolment.start_session(database, bound[1], now) if unlocked else None
+            sessions.set_pin(database, bound[1], PIN, now)
+            session = sessions.start(database, bound[1], now) if unlocked else None
         cookies = {"device": bound[0]}
         if session is not None:
             app = self._server.app

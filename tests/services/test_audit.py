@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.models import AuditEntry, Base, Database
-from pro_app.services import audit, enrolment, export, studies
+from pro_app.services import audit, enrolment, export, phones, sessions, studies
 from pro_app.services.audit import Entry, Fault
 from tests.conftest import MORNING, PIN, Site
 
@@ -26,14 +26,14 @@ def lived(site: Site) -> Site:
     person = site.enrol()
     device = site.join(person)
     with site.database.writing() as session:
-        enrolment.set_pin(session, device, PIN, site.clock())
+        sessions.set_pin(session, device, PIN, site.clock())
         for pin in ("111222", PIN):
-            enrolment.check_pin(session, device, pin, site.clock())
-        token = enrolment.start_session(session, device, site.clock())
-        now_is = enrolment.person_of_session(session, token, site.clock())
+            sessions.check_pin(session, device, pin, site.clock())
+        token = sessions.start(session, device, site.clock())
+        now_is = sessions.person_of_session(session, token, site.clock())
         assert now_is is not None
-        enrolment.change_setting(session, now_is, "language", "ms", site.clock())
-        enrolment.end_session(session, token, site.clock())
+        phones.change_setting(session, now_is, "language", "ms", site.clock())
+        sessions.end(session, token, site.clock())
     lupusqol, sf36 = site.open(person)
     site.answer(lupusqol, {"LQ01": 1, "LQ02": "skipped", "LQ03": 4})
     site.answer(lupusqol, {"LQ01": "cleared"})

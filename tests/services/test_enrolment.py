@@ -1,4 +1,4 @@
-"""Enrolling, codes, devices, PINs and sessions: who is let in, for how long, and who is not."""
+"""Enrolling, codes, devices, withdrawing: who is let in, for how long, and who is not."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pro_app.models import (
     Attempt,
     AuditEntry,
     CodeRequest,
-    Database,
     Device,
     DeviceSession,
     JoiningCode,
     Participant,
 )
-from pro_app.services import assessments, enrolment, joining, secrets
-from pro_app.services.enrolment import EnrolmentError, Person, PinResult
+from pro_app.services import assessments, enrolment, joining, secrets, sessions
+from pro_app.services.enrolment import EnrolmentError
+from pro_app.services.sessions import Person
 from tests.conftest import KEY, MORNING, PIN, Enrolled, Site
 
 TICK = timedelta(microseconds=1)
@@ -56,14 +56,14 @@ def joined(site: Site, person: Enrolled, pin: str | None = PIN) -> tuple[str, in
     assert bound is not None
     if pin is not None:
         with site.database.writing() as session:
-            enrolment.set_pin(session, bound[1], pin, site.clock())
+            sessions.set_pin(session, bound[1], pin, site.clock())
     return bound
 
 
 def who(site: Site, token: str) -> Person | None:
     """The person whose device this is."""
     with site.database.reading() as session:
-        return enrolment.person_of_device(session, token, site.clock())
+        return sessions.person_of_device(session, token, site.clock())
 
 
 def record(site: Site, participant_id: int) -> list[str]:
@@ -289,13 +289,13 @@ def test_a_lost_phone_opens_nothing_any_more(site: Site) -> None:
     lost, device = joined(site, person)
     kept, _ = joined(site, other)
     with site.database.writing() as session:
-        opened = enrolment.start_session(session, device, site.clock())
+        opened = sessions.start(session, device, site.clock())
     with site.database.writing() as session:
         code = enrolment.issue_code(session, person.id, KEY, site.clock(), phone_lost=True)
     assert who(site, lost) is None
     assert who(site, kept) is not None
     with site.database.reading() as session:
-        assert enrolment.person_of_session(session, opened, site.clock()) is None
+        assert sessions.person_of_session(session, opened, site.clock()) is None
     assert record(site, person.id)[-2:] == ["revoke_device", "issue_code"]
     assert bind(site, code) is not None
 
@@ -315,14 +315,14 @@ def test_withdrawing_kills_devices_sessions_and_codes(site: Site) -> None:
     person = site.enrol()
     token, device = joined(site, person)
     with site.database.writing() as session:
-        opened = enrolment.start_session(session, device, site.clock())
+        opened = sessions.start(session, device, site.clock())
     code = site.new_code(person)
     with site.database.writing() as session:
         enrolment.withdraw(session, person.id, site.clock())
     assert who(site, token) is None
     assert not finds(site, code)
     with site.database.reading() as session:
-        assert enrolment.person_of_session(session, opened, site.clock()) is None
+        assert sessions.person_of_session(session, opened, site.clock()) is None
     with pytest.raises(EnrolmentError, match="01-001 has withdrawn; readmit first"):
         site.new_code(person)
 
@@ -446,150 +446,6 @@ def test_failures_that_no_longer_matter_are_forgotten(site: Site) -> None:
         assert list(session.scalars(sa.select(Attempt.source))) == ["here"]
 
 
-# --- PINs ---------------------------------------------------------------------------------------
-
-
-def give(site: Site, device: int, pin: str) -> PinResult:
-    """Give a PIN, as over a fresh connection, so that counts have to survive."""
-    database = Database(site.database.engine.url.render_as_string(hide_password=False))
-    with database.writing() as session:
-        result = enrolment.check_pin(session, device, pin, site.clock()).result
-    database.close()
-    return result
-
-
-def test_five_wrong_pins_wait_and_ten_need_the_site(site: Site) -> None:
-    _, device = joined(site, site.enrol())
-    results = [give(site, device, WRONG) for _ in range(5)]
-    assert results == [PinResult.WRONG] * 4 + [PinResult.WAIT]
-    assert give(site, device, PIN) is PinResult.WAIT, "not even the right one"
-    site.clock.now += timedelta(minutes=15) - TICK
-    assert give(site, device, PIN) is PinResult.WAIT
-    site.clock.now += TICK
-    results = [give(site, device, WRONG) for _ in range(5)]
-    assert results == [PinResult.WRONG] * 4 + [PinResult.SITE]
-    site.clock.forward(days=400)
-    assert give(site, device, PIN) is PinResult.SITE
-    with site.database.reading() as session:
-        assert session.get_one(Device, device).pin_failures == 10
-
-
-def test_waiting_says_until_when(site: Site) -> None:
-    _, device = joined(site, site.enrol())
-    for _ in range(5):
-        with site.database.writing() as session:
-            check = enrolment.check_pin(session, device, WRONG, site.clock())
-    assert check.wait_until == MORNING + timedelta(minutes=15)
-
-
-def test_the_right_pin_begins_the_count_anew(site: Site) -> None:
-    person = site.enrol()
-    _, device = joined(site, person)
-    for _ in range(3):
-        assert [give(site, device, WRONG) for _ in range(4)] == [PinResult.WRONG] * 4
-        assert give(site, device, PIN) is PinResult.RIGHT
-    assert record(site, person.id).count("wrong_pin") == 12
-    assert record(site, person.id).count("unlock") == 3
-
-
-def test_wrong_pins_on_one_phone_do_not_lock_another(site: Site) -> None:
-    person = site.enrol()
-    _, first = joined(site, person)
-    _, second = joined(site, replace(person, code=site.new_code(person)))
-    for _ in range(5):
-        give(site, first, WRONG)
-    assert give(site, second, PIN) is PinResult.RIGHT
-
-
-def test_a_pin_is_set_once_and_not_before_joining(site: Site) -> None:
-    _, device = joined(site, site.enrol(), pin=None)
-    assert give(site, device, PIN) is PinResult.SITE
-    with site.database.writing() as session:
-        enrolment.set_pin(session, device, PIN, site.clock())
-    with (
-        pytest.raises(EnrolmentError, match="the device has a PIN"),
-        site.database.writing() as session,
-    ):
-        enrolment.set_pin(session, device, "135792", site.clock())
-    assert give(site, device, PIN) is PinResult.RIGHT
-
-
-# --- sessions -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def opened(site: Site) -> tuple[Site, str]:
-    """A site, and the token of an open session."""
-    _, device = joined(site, site.enrol())
-    with site.database.writing() as session:
-        return site, enrolment.start_session(session, device, site.clock())
-
-
-def session_of(site: Site, token: str) -> Person | None:
-    with site.database.reading() as session:
-        return enrolment.person_of_session(session, token, site.clock())
-
-
-def test_a_session_ends_after_half_an_hour_of_nothing(opened: tuple[Site, str]) -> None:
-    site, token = opened
-    site.clock.forward(minutes=30)
-    found = session_of(site, token)
-    assert found is not None
-    assert found.unlocked
-    site.clock.now += TICK
-    assert session_of(site, token) is None
-
-
-def test_a_session_in_use_ends_after_twelve_hours(opened: tuple[Site, str]) -> None:
-    site, token = opened
-    for _ in range(36):
-        site.clock.forward(minutes=20)
-        assert session_of(site, token) is not None
-        with site.database.writing() as session:
-            enrolment.touch_session(session, token, site.clock())
-    site.clock.now += TICK
-    assert session_of(site, token) is None
-
-
-def test_an_ended_session_opens_nothing(opened: tuple[Site, str]) -> None:
-    site, token = opened
-    for _ in range(2):
-        with site.database.writing() as session:
-            enrolment.end_session(session, token, site.clock())
-    assert session_of(site, token) is None
-    assert record(site, 1).count("lock") == 1
-    with site.database.writing() as session:
-        enrolment.end_session(session, "unknown", site.clock())
-
-
-def test_no_token_stands_in_the_database(opened: tuple[Site, str]) -> None:
-    site, token = opened
-    with site.database.reading() as session:
-        (kept,) = session.scalars(sa.select(DeviceSession))
-        assert kept.token_hash == secrets.token_hash(token)
-        assert token not in str([kept.token_hash, session.scalars(sa.select(Device)).one()])
-
-
-def test_what_a_person_sets_is_kept_and_on_the_record(site: Site) -> None:
-    token, _ = joined(site, site.enrol())
-    person = who(site, token)
-    assert person is not None
-    for field, value in (("language", "ta"), ("text_size", "2"), ("text_size", "2")):
-        with site.database.writing() as session:
-            enrolment.change_setting(session, person, field, value, site.clock())
-    found = who(site, token)
-    assert found is not None
-    assert (found.language, found.text_size) == ("ta", 2)
-    with site.database.reading() as session:
-        changes = session.scalars(
-            sa.select(AuditEntry).where(AuditEntry.action == "change_setting")
-        ).all()
-    assert [(one.field, one.old, one.new) for one in changes] == [
-        ("language", "en", "ta"),
-        ("text_size", "0", "2"),
-    ]
-
-
 # --- nobody waits for somebody who waits for them -----------------------------------------------
 
 Action = Callable[[Any, Site, Enrolled, datetime], object]
@@ -599,9 +455,9 @@ LOCKING: dict[str, Action] = {
     "withdraw": lambda s, _site, p, now: enrolment.withdraw(s, p.id, now),
     "request_code": lambda s, site, p, now: enrolment.request_code(s, site.study.id, p.number, now),
     "bind_device": lambda s, _site, _p, now: joining.bind_device(s, 3, "1", "en", now, 1),
-    "set_pin": lambda s, _site, _p, now: enrolment.set_pin(s, 2, PIN, now),
-    "check_pin": lambda s, _site, _p, now: enrolment.check_pin(s, 1, WRONG, now),
-    "end_session": lambda s, _site, _p, now: enrolment.end_session(s, "token", now),
+    "set_pin": lambda s, _site, _p, now: sessions.set_pin(s, 2, PIN, now),
+    "check_pin": lambda s, _site, _p, now: sessions.check_pin(s, 1, WRONG, now),
+    "end_session": lambda s, _site, _p, now: sessions.end(s, "token", now),
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from pro_app.models import AuditEntry, Participant, Passkey
-from pro_app.services import audit, enrolment, joining, passkeys, phones, secrets
+from pro_app.services import audit, enrolment, joining, passkeys, phones, secrets, sessions
 from pro_app.services.passkeys import Challenge, PasskeyError, Place, Refusal
 from tests.authenticator import PRESENT, Key, allowed
 from tests.conftest import KEY, PIN, Enrolled, Site
@@ -26,7 +26,7 @@ def joined(site: Site, person: Enrolled) -> int:
     """A phone of this person, with a PIN: the device's id."""
     device = site.join(person)
     with site.database.writing() as session:
-        enrolment.set_pin(session, device, PIN, site.clock())
+        sessions.set_pin(session, device, PIN, site.clock())
     return device
 
 
@@ -307,7 +307,7 @@ def test_a_passkey_joins_a_new_phone_of_the_same_person(
     assert bound is not None
     with site.database.reading() as session:
         assert session.scalars(sa.select(Participant.id)).all() == [person.id]
-        known = enrolment.person_of_device(session, bound[0], site.clock())
+        known = sessions.person_of_device(session, bound[0], site.clock())
         assert known is not None
         assert (known.participant_id, known.has_pin, known.unlocked) == (person.id, False, False)
         assert [
@@ -334,9 +334,9 @@ def test_one_opening_joins_one_phone(site: Site, mine: tuple[Enrolled, int, Key]
     assert lost is not None
     assert again is not None
     with site.database.reading() as session:
-        assert enrolment.person_of_device(session, lost[0], site.clock()) is None
+        assert sessions.person_of_device(session, lost[0], site.clock()) is None
     with site.database.writing() as session:
-        enrolment.set_pin(session, again[1], PIN, site.clock())
+        sessions.set_pin(session, again[1], PIN, site.clock())
     assert bind(site, found, at) is None
     with site.database.reading() as session:
         assert len(phones.joined(session, person.id, site.clock())) == 2

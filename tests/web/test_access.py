@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from pro_app.models import Assessment, Database, Message, Participant
 from pro_app.services import enrolment
-from pro_app.web import questionnaire
+from pro_app.web import sheets
 from tests.conftest import KEY, PIN, Enrolled, Site, TestClock, make_app, snapshot
 from tests.pages import Browser
 
@@ -540,7 +540,7 @@ def test_a_sheets_address_tells_nothing_and_outlives_a_restart(
     (path,) = [str(one["data-sheet"]) for one in page.all("form") if "data-sheet" in one]
     assert re.fullmatch("/sheets/[0-9a-f]{12}", path)
     before = app.test_client().get(path)
-    monkeypatch.setattr(questionnaire, "_rendered", {})
+    monkeypatch.setattr(sheets, "_rendered", {})
     after = app.test_client().get(path)
     assert (after.status_code, after.data) == (200, before.data)
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from pro_app.models import CodeRequest, Device, Participant
-from pro_app.services import enrolment, secrets, studies
+from pro_app.services import enrolment, secrets, sessions, studies
 from tests.conftest import PIN, Enrolled, Site, snapshot
 from tests.pages import Browser, Page
 
@@ -60,7 +60,7 @@ def test_every_dead_code_gets_the_same_page(app: Flask, web_site: Site) -> None:
     device = web_site.join(used)
     web_site.new_code(replaced)
     with web_site.database.writing() as session:
-        enrolment.set_pin(session, device, PIN, web_site.clock())
+        sessions.set_pin(session, device, PIN, web_site.clock())
         enrolment.withdraw(session, gone.id, web_site.clock())
     pages = set()
     browser = Browser(app)
@@ -321,7 +321,7 @@ def test_two_pins_at_the_same_moment_are_no_fault_of_ours(
 
         def meanwhile(pin: str, number: str, device: int = device) -> str | None:
             with web_site.database.writing() as session:
-                enrolment.set_pin(session, device, PIN, web_site.clock())
+                sessions.set_pin(session, device, PIN, web_site.clock())
             return fault(pin, number)
 
         monkeypatch.setattr(secrets, "pin_fault", meanwhile)
