@@ -24,6 +24,7 @@ from tests.browser.push_relay import DELIVERED, PushRelay
 from tests.conftest import PIN, Enrolled, TestClock
 from tests.services.trial import Trial, load_trial
 
+LEFT = "aborted due to page navigation"  # a page that is left reads its journal to no end
 TAMIL = re.compile(r"[\u0b80-\u0bff ]+")
 
 
@@ -48,10 +49,12 @@ def server(sqlite_url: str, trial: Trial, clock: TestClock, relay: PushRelay) ->
 
 
 @pytest.fixture
-def firefox(relay: PushRelay, tmp_path: Path) -> Iterator[Firefox]:
+def firefox(relay: PushRelay, tmp_path: Path, server: Server) -> Iterator[Firefox]:
+    """It looks for problems while the server is there: to find it gone is none of the page's."""
+    assert server.url
     with Firefox(relay, tmp_path / "profile", language="ta") as found:
         yield found
-        assert found.problems() == []
+        assert [one for one in found.problems() if LEFT not in one] == []
 
 
 def office_of(server: Server) -> PostOffice:
