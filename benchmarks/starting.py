@@ -51,8 +51,13 @@ def prepare(playwright: Playwright, profile: Path, person: Person, origin: str) 
     page.goto(f"{origin}/today")
     page.locator("[data-phone][data-ready]").wait_for(state="attached")
     page.wait_for_function("() => navigator.serviceWorker.controller !== null")
-    page.wait_for_function("async () => Boolean(await caches.match('/offline'))")
-    page.wait_for_function("async () => (await (await caches.open('sheets')).keys()).length > 0")
+    page.evaluate(
+        """async () => {
+          const has = async () => await caches.match('/offline')
+            && (await (await caches.open('sheets')).keys()).length;
+          while (!(await has())) await new Promise((go) => setTimeout(go, 50));
+        }"""
+    )
     context.close()
 
 

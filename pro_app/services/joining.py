@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from pro_app.models import Device, JoiningCode, Participant, Passkey
 from pro_app.services import audit, enrolment, passkeys, secrets
+from pro_app.services.sessions import Person
 
 
 def bind_device(
@@ -117,7 +118,7 @@ def _take_over(
         enrolment.change(session, participant, "language", language, actor, now)
 
 
-def notice_is_accepted(participant: Participant, version: str, now: datetime) -> bool:
+def notice_is_accepted(participant: Participant | Person, version: str, now: datetime) -> bool:
     """Whether this notice was accepted within the year and need not be shown."""
     if participant.notice_at is None or participant.notice_version != version:
         return False

@@ -25,8 +25,7 @@ from flask import (
 from flask_wtf.csrf import CSRFProtect, generate_csrf
 from werkzeug.wrappers import Response as BaseResponse
 
-from pro_app.services import phones, sessions
-from pro_app.services.enrolment import NOTICE_LIFE
+from pro_app.services import joining, phones, sessions
 from pro_app.services.sessions import Person
 from pro_app.web import layout
 from pro_app.web.house import house
@@ -227,8 +226,7 @@ def notice_gate(view: Any) -> BaseResponse | None:
         return None
     found, study = person(), layout.study()
     assert study is not None  # noqa: S101 (a participant has a study)
-    due = found.notice_at is None or house().clock() - found.notice_at > NOTICE_LIFE
-    if not due and found.notice_version == study.definition.notice.version:
+    if joining.notice_is_accepted(found, study.definition.notice.version, house().clock()):
         return None
     if getattr(view, "for_script", False):
         return _refused_json("notice")

@@ -44,10 +44,14 @@ _PURGE = f"""{_TAKE_OVER}
 addEventListener("activate", (event) => event.waitUntil(caches.keys().then((names) =>
   Promise.all(names.map((name) => caches.delete(name))))));
 """
+# again at each start of a page: that registers it anew, and speaks to it
+_LEAVE = """
+for (const name of ["activate", "message"]) addEventListener(name, () => registration.unregister());
+"""
 WORKERS = {
     "full": _script("js/journal.js", "js/outbox.js", "service-worker.js", "offline-worker.js"),
     "push": _script("service-worker.js") + _PURGE,
-    "none": f"{_PURGE}addEventListener('activate', () => registration.unregister());",
+    "none": _PURGE + _LEAVE,
 }
 ICONS = {path.name: path.read_bytes() for path in (STATIC / "icons").glob("*.png")}
 PICTURES = {path.name: path.read_bytes() for path in (STATIC / "pictures").glob("*.webp")}

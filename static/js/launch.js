@@ -6,7 +6,7 @@
 export function follow() {
   /** @type {any} */ (window).launchQueue?.setConsumer((/** @type {{targetURL?: string}} */ launch) => {
     const url = new URL(launch.targetURL ?? "/", location.origin);
-    const here = url.origin === location.origin && url.pathname === location.pathname;
+    const here = url.pathname === location.pathname && !url.hash; // a joining card's code stands there
     // the bare address is the icon's: it means no page in particular
     if (url.origin === location.origin && url.pathname !== "/" && !here) location.assign(url);
   });

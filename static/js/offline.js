@@ -12,7 +12,7 @@
  */
 import { Journal, apply, clocks } from "./journal.js";
 import { Outbox } from "./outbox.js";
-import { check } from "./pin.js";
+import { check, isSpent } from "./pin.js";
 import { mount } from "./questionnaire.js";
 
 const IDLE = 30 * 60_000; // milliseconds after which the PIN is asked again, as the study does
@@ -33,7 +33,8 @@ async function start() {
 }
 
 /** @param {Journal} journal @param {Plan} plan */
-function askPin(journal, plan) {
+async function askPin(journal, plan) {
+  if (await isSpent(journal)) return onlyWithNetwork(true);
   show("pin");
   const form = one("form");
   const field = /** @type {HTMLInputElement} */ (one("#offline-pin"));
@@ -46,16 +47,19 @@ function askPin(journal, plan) {
     button.disabled = true;
     const result = await check(journal, field.value);
     if (result === "right") return enter(journal, plan).catch(() => show("none"));
-    if (result !== "wrong") { // only the study can let this person in
-      show("none");
-      one("[data-spent]").hidden = result !== "spent";
-      return undefined;
-    }
+    if (result !== "wrong") return onlyWithNetwork(result === "spent");
     button.disabled = false;
     field.value = "";
     fault.hidden = false;
     return fault.focus();
   });
+}
+
+/** Only the study can let this person in. @param {boolean} spent after too many wrong PINs */
+function onlyWithNetwork(spent) {
+  show("none");
+  one("[data-spent]").hidden = !spent;
+  one("[data-why]").hidden = spent;
 }
 
 /** @param {Journal} journal @param {Plan} plan */

@@ -50,13 +50,18 @@ export async function confirm(journal) {
 export async function check(journal, pin) {
   const kept = /** @type {Kept | undefined} */ (await journal.kept("pin"));
   if (!kept) return "ask";
-  if (kept.wrong >= MOST_WRONG) return "spent";
+  if (await isSpent(journal)) return "spent";
   await journal.keep("pin", { ...kept, wrong: kept.wrong + 1 }); // before the answer is known
   const hash = await slow(pin.trim(), new Uint8Array(kept.salt));
   if (hash.some((byte, place) => byte !== kept.hash[place])) return kept.wrong + 1 < MOST_WRONG ? "wrong" : "spent";
   await journal.keep("pin", { ...kept, wrong: 0 });
   await journal.keep("locked", undefined);
   return "right";
+}
+
+/** Whether there were too many wrong ones: no PIN opens then. @param {Journal} journal */
+export async function isSpent(journal) {
+  return (await journal.kept("pin"))?.wrong >= MOST_WRONG;
 }
 
 /** @param {string} pin @param {Uint8Array<ArrayBuffer>} salt */

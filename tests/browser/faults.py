@@ -77,4 +77,4 @@ def comes_through(phone: Phone, clock: TestClock, shown: str) -> None:
 
 def nothing_waits(phone: Phone, milliseconds: int = PATIENCE) -> None:
     """The phone's journal is empty, whatever the page says."""
-    phone.page.wait_for_function(JOURNAL_IS_EMPTY, timeout=milliseconds)
+    phone.comes_true(JOURNAL_IS_EMPTY, patience=milliseconds / 1000)

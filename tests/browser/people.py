@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Error, Locator, Page, expect
 
 from tests.conftest import PIN, Enrolled
 from tests.pages import LANGUAGES
+
+DEADLINE = 30.0  # seconds; a busy machine is no fault
+PAUSE = 20  # milliseconds
 
 
 class Phone:
@@ -48,8 +52,27 @@ class Phone:
     def is_prepared(self) -> None:
         """The phone has at hand what it needs without network."""
         expect(self.page.locator("[data-phone][data-ready]")).to_have_count(1)
-        self.page.wait_for_function("() => navigator.serviceWorker.controller !== null")
-        self.page.wait_for_function("async () => Boolean(await caches.match('/offline'))")
+        self.comes_true("() => navigator.serviceWorker.controller !== null")
+        self.comes_true("async () => Boolean(await caches.match('/offline'))")
+
+    def comes_true(self, script: str, given: object = None, patience: float = DEADLINE) -> None:
+        """The page's answer to a script becomes true within so many seconds.
+
+        Playwright's `wait_for_function` takes a promise for true, whatever it promises.
+        """
+        end = time.monotonic() + patience
+        while not self._answer(script, given):
+            if time.monotonic() > end:
+                raise AssertionError(f"never came true: {script}")
+            self.page.wait_for_timeout(PAUSE)
+
+    def _answer(self, script: str, given: object) -> object:
+        try:
+            return self.page.evaluate(script, given)
+        except Error as error:
+            if "context was destroyed" in str(error):  # the page was left meanwhile
+                return False
+            raise
 
     # the way in
 

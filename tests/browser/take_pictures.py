@@ -99,7 +99,11 @@ def take(browser: Browser, address: str) -> None:
     page = phone(browser, address, "01-004")
     page.locator("[data-phone][data-ready]").wait_for(state="attached")
     page.wait_for_function("() => navigator.serviceWorker.controller !== null")
-    page.wait_for_function("async () => Boolean(await caches.match('/offline'))")
+    page.evaluate(
+        """async () => {
+          while (!(await caches.match('/offline'))) await new Promise((go) => setTimeout(go, 50));
+        }"""
+    )
     page.context.set_offline(True)
     page.goto(f"{address}/today")
     link = page.locator(".card .btn").first.get_attribute("href")

@@ -46,6 +46,18 @@ def test_a_phone_that_lost_its_cookies_joins_again_as_the_same_person(
     assert record.count(web_site, Device) == 2
 
 
+def test_a_picture_scanned_while_the_page_is_open_fills_the_code_in(
+    phones: Phones, web_site: Site
+) -> None:
+    person = web_site.enrol()
+    phone = phones.new()
+    phone.open(f"/join/?language={person.language}")
+    phone.sees("J1")
+    phone.scan(person)
+    expect(phone.page.locator("#code")).to_have_value(person.code)
+    assert person.code not in phone.page.url
+
+
 def test_losing_the_device_cookie_alone_keeps_the_open_session(
     phones: Phones, web_site: Site
 ) -> None:

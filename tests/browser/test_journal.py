@@ -73,7 +73,7 @@ def test_after_a_read_that_failed_taps_are_written_as_before(
           document.dispatchEvent(new Event('visibilitychange'));
         }"""
     )
-    phone.page.wait_for_function("() => self.broken < 1")
+    phone.comes_true("() => self.broken < 1")
     phone.answer({2: 2})
     phone.at(3)
     phone.waiting(2)

@@ -177,9 +177,16 @@ def test_the_pin_opens_without_network_and_no_other_number_does(
         phone.unlock_without_network("975310")
     phone.sees("N1")
     expect(phone.page.locator("main")).to_contain_text("There were 5 wrong PINs.")
-    phone = cold(phone, pin=PIN)  # from now on only the study can tell
+    phone = cold(phone, pin=None)  # from now on only the study can tell, and that is said at once
     phone.sees("N1")
     expect(phone.page.locator("main")).to_contain_text("There were 5 wrong PINs.")
+    server.come_back()
+    phone.open("/today")
+    phone.sees("P2")  # the study has let the person in, by whichever way
+    phone.is_prepared()
+    server.go_away()
+    phone = cold(phone, pin=PIN)
+    phone.sees("N3")
 
 
 def test_an_idle_phone_asks_for_the_pin_again(

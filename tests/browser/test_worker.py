@@ -135,18 +135,62 @@ def test_a_file_that_was_missing_is_fetched_at_a_later_start(
     phone = phones.of(person)
     phone.open("/today")
     expect(phone.page.locator("[data-phone][data-ready]")).to_have_count(1)
-    phone.page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+    phone.comes_true("() => navigator.serviceWorker.controller !== null")
     assert not [path for path in cached(phone) if path.endswith(tuple(away))]
     away[:] = ["nothing at all"]
     phone.open("/today")
     phone.is_prepared()
-    phone.page.wait_for_function(
+    phone.comes_true(
         "async (url) => Boolean(await caches.match(url))",
-        arg=next(one for one in server_assets(server) if one.endswith("js/offline.js")),
+        given=next(one for one in server_assets(server) if one.endswith("js/offline.js")),
     )
     server.go_away()
     phone.open("/today")
     phone.sees("N3")
+
+
+def test_the_release_before_stays_until_the_next_one_is_whole(
+    phones: Phones, web_site: Site, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = web_site.enrol()
+    web_site.open(person)
+    phone = phones.of(person)
+    phone.open("/today")
+    phone.is_prepared()
+    (before,) = releases(phone)
+    known, gone = pwa._offline, ["/static/gone.js"]
+    monkeypatch.setattr(
+        pwa,
+        "_offline",
+        lambda language: (
+            (now := known(language)) | {"version": "next", "assets": now["assets"] + gone}
+        ),
+    )
+    update(phone)
+    phone.open("/today")
+    phone.is_prepared()
+    phone.comes_true(NOBODY_WAITS)
+    assert releases(phone) == [before, "app-next"]
+    gone.clear()
+    update(phone)
+    phone.open("/today")
+    phone.is_prepared()
+    phone.comes_true("async () => (await caches.keys()).join().match(/app-/g).length === 1")
+    assert releases(phone) == ["app-next"]
+
+
+NOBODY_WAITS = """async () => {
+  const { waiting, installing, active } = await navigator.serviceWorker.getRegistration();
+  return !waiting && !installing && active.state === 'activated';
+}"""
+
+
+def releases(phone: Phone) -> list[str]:
+    """The releases of the app that the browser keeps, the oldest first."""
+    found: list[str] = phone.page.evaluate(
+        "async () => (await caches.keys()).filter((name) => name.startsWith('app-'))"
+    )
+    return found
 
 
 def server_assets(server: Server) -> list[str]:
@@ -182,9 +226,7 @@ def test_a_new_release_waits_until_the_questionnaire_is_left(
     record.eventually(lambda: record.values(web_site, lupusqol), everything)
     phone.close()
     phone.sees("P2")
-    phone.page.wait_for_function(
-        "async () => !(await navigator.serviceWorker.getRegistration()).waiting"
-    )
+    phone.comes_true("async () => !(await navigator.serviceWorker.getRegistration()).waiting")
     kept = [name for name in phone.page.evaluate("caches.keys()") if name.startswith("app-")]
     assert len(kept) == len(old) == 1
 
@@ -211,12 +253,12 @@ def test_a_broken_worker_can_be_switched_off(
     expect(phone.page.locator("body")).to_have_text("broken")
     set_worker(server, mode)
     update(phone)
-    phone.page.wait_for_function("async () => (await caches.keys()).length === 0")
+    phone.comes_true("async () => (await caches.keys()).length === 0")
     phone.open("/today")
     phone.sees("P2")
-    phone.page.wait_for_function(
+    phone.comes_true(
         "async (left) => (await navigator.serviceWorker.getRegistrations()).length === left",
-        arg=1 if mode == "push" else 0,
+        given=1 if mode == "push" else 0,
     )
 
 
