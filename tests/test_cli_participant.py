@@ -299,7 +299,9 @@ def test_a_card_is_not_written_over_another_nor_made_in_vain(
         assert session.scalars(sa.select(JoiningCode.kind)).all() == ["joining"]
 
 
-def test_the_site_sees_which_phones_joined_without_it(trial_loaded: Run, site: Trial) -> None:
+def test_the_site_sees_which_phones_joined_without_it(
+    trial_loaded: Run, site: Trial, clock: TestClock
+) -> None:
     person = site.enrol("01-007")
     with site.database.writing() as session:
         kinds = ("code", False), ("recovery", False), ("passkey", False), ("code", True)
@@ -313,6 +315,10 @@ def test_the_site_sees_which_phones_joined_without_it(trial_loaded: Run, site: T
     assert f"        phone joined by fingerprint, face or screen lock on {at}\n" in told
     assert f"        phone joined with a code on {at}, not their own\n" in told
     assert told.count("phone joined") == 3
+    clock.forward(days=1)
+    told = trial_loaded("participant list").output
+    assert "not their own" not in told
+    assert told.count("phone joined") == 2
 
 
 def local_text(site: Trial) -> str:

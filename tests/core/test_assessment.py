@@ -293,6 +293,13 @@ def test_when_both_ways_are_possible_the_monotonic_clock_decides() -> None:
     assert (found.moment, found.doubt) == (TRUE, Doubt.CLOCK_CHANGED)
 
 
+def test_the_monotonic_clock_confirms_only_what_is_near_to_it() -> None:
+    """The clock was set forward by half an hour before sending: the way back is that much off."""
+    tap, sent, contact = lived(after_tap=30 * MINUTE)
+    found = tapped(tap, sent, contact, ran=30 * MINUTE)
+    assert (found.moment, found.doubt) == (TRUE, Doubt.CLOCK_CHANGED)
+
+
 def test_the_monotonic_clock_may_have_slept() -> None:
     tap, sent, contact = lived()
     for ran in (timedelta(), 5 * MINUTE, 30 * MINUTE):

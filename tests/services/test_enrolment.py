@@ -516,3 +516,20 @@ def test_two_phones_that_change_hands_crosswise_do_not_wait_for_ever(site: Site)
             found = session.scalars(sa.select(Device).where(Device.revoked_at.is_(None)))
             assert {one.id for one in found} == set(swapped)
         devices[:] = swapped
+
+
+def test_who_joins_on_somebodys_phone_holds_both_in_the_order_of_their_ids(site: Site) -> None:
+    if site.database.engine.dialect.name == "sqlite":
+        site.database.close()  # one writer at a time
+        return
+    first, second = (site.enrol(number) for number in ("01-001", "01-002"))
+    _, device = joined(site, first)
+    held: list[int] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
+        if "FROM participant" in statement and "FOR UPDATE" in statement:
+            held.extend(given.values())
+
+    sa.event.listen(site.database.engine, "before_cursor_execute", note)
+    assert bind(site, second.code, replaces=device) is not None
+    assert held[:2] == [first.id, second.id]

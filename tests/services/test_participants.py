@@ -167,6 +167,19 @@ def test_a_press_that_sealed_nothing_is_told(site: Site) -> None:
     assert remarks(site, person)[1].endswith(f"; {over})")
 
 
+def test_of_several_presses_the_last_one_is_told(site: Site) -> None:
+    person = site.enrol()
+    device_id = site.join(person)
+    lupusqol, _ = site.open(person)
+    site.answer(lupusqol, {"LQ01": 1})
+    press(site, lupusqol, device_id, site.clock())
+    site.clock.now = lupusqol.closes_at + timedelta(days=1)
+    press(site, lupusqol, device_id, site.clock())
+    (told, *_) = remarks(site, person)
+    assert told.endswith("; Submit was pressed after the time was over)")
+    assert "items were missing" not in told
+
+
 def test_a_borrowed_phone_that_nobody_uses_counts_no_more(site: Site) -> None:
     person = site.enrol()
     site.join(person, shared=True)

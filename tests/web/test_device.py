@@ -396,6 +396,23 @@ def test_no_link_leaves_a_phone(phone: Browser, app: Flask, web_site: Site) -> N
     assert "data-now" not in theirs.get("/phone/sign-out").text, "asked for once"
 
 
+@pytest.mark.parametrize("back", ["with the PIN", "as one's own phone"])
+def test_who_comes_back_to_a_phone_is_not_signed_out_of_it(
+    app: Flask, web_site: Site, person: Enrolled, borrowed: Browser, back: str
+) -> None:
+    """It was locked, and the page that would have signed out never came."""
+    borrowed.get("/today")
+    borrowed.client.post("/lock", data={"csrf_token": borrowed.page.token()})
+    if back == "with the PIN":
+        borrowed.get("/unlock")
+        borrowed.unlock()
+    else:
+        borrowed.get("/join/")
+        borrowed.post("/join/", code=web_site.new_code(person))
+        borrowed.post("/join/notice")
+    assert "data-now" not in borrowed.get("/phone/sign-out").text
+
+
 def test_a_borrowed_phone_forgets_its_person_after_a_day(web_site: Site, borrowed: Browser) -> None:
     """A browser that restores its pages keeps the cookies that should have ended with it."""
     web_site.clock.forward(hours=23)

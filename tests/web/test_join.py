@@ -447,6 +447,24 @@ def test_asking_gets_the_same_answer_whether_the_number_is_known(
     assert count(web_site, CodeRequest) == 1
 
 
+def test_asking_holds_the_participant_before_the_tries(app: Flask, web_site: Site) -> None:
+    """As a wrong finger does: in another order the two would wait for each other for ever."""
+    person, written = web_site.enrol(), []
+    engine = app.extensions["pro_app"].database.engine
+    sa.event.listen(
+        engine,
+        "before_cursor_execute",
+        lambda _c, _cursor, statement, *_: written.append(statement.split("(")[0].strip()),
+    )
+    browser = Browser(app)
+    browser.get("/join/new-code")
+    browser.post("/join/new-code", number=person.number)
+    order = [one for one in written if "code_request" in one or "attempt" in one]
+    changed = [one for one in order if one.startswith(("INSERT", "DELETE"))]
+    assert changed[0] == "INSERT INTO code_request"
+    assert any("attempt" in one for one in changed[1:])
+
+
 def test_asking_without_a_number_is_asked_again(app: Flask, web_site: Site) -> None:
     before = snapshot(web_site.database)
     browser = Browser(app)
