@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from playwright.sync_api import Route
 
 from tests.browser import record
 from tests.browser.conftest import Phones, Watch
@@ -142,3 +143,33 @@ def test_what_one_phone_clears_or_submits_the_other_learns(
     assert record.taps(web_site, lupusqol, "LQ04")[-1].standing == "after_submission"
     old.open(f"/questionnaires/{lupusqol.public_id}")
     assert old.receipt() == receipt
+
+
+def test_news_of_another_phone_does_not_cover_what_was_just_tapped(
+    phones: Phones, web_site: Site, person: Enrolled, clock: TestClock
+) -> None:
+    """The study's answer to the first tap tells of question 2; by then it is answered here, too."""
+    lupusqol, _ = web_site.open(person)
+    phone = phones.of(person)
+    phone.open(f"/questionnaires/{lupusqol.public_id}/items/1")
+    phone.at(1)
+    web_site.answer(lupusqol, {"LQ02": 0})
+    clock.forward(seconds=5)
+    asked: list[Route] = []
+
+    def hold(route: Route) -> None:
+        asked.append(route)
+        if len(asked) > 1:
+            route.continue_()
+
+    phone.page.route("**/answers", hold)
+    with phone.page.expect_request("**/answers"):
+        phone.choose(1)
+    phone.next()
+    phone.at(2)
+    phone.choose(3)
+    asked[0].continue_()
+    phone.saved()
+    phone.has_chosen(3)
+    assert len(asked) > 1
+    assert record.values(web_site, lupusqol) == {"LQ01": 1, "LQ02": 3}
