@@ -63,7 +63,8 @@ async function send() {
   await alone(() => deliver(journal, tell, () => 0, clocks));
 }
 
-/** Take over from an older worker, but not while a questionnaire is open. */
+/** Take over from an older worker, but not while a questionnaire is open. Only when the app was put
+ * away: a page that is asked for meanwhile may never come. */
 async function takeOver() {
   const windows = await clients.matchAll({ type: "window", includeUncontrolled: true });
   if (!windows.some(isAnswering)) await skipWaiting();
@@ -71,7 +72,10 @@ async function takeOver() {
 
 addEventListener("install", (event) => event.waitUntil(fill()));
 addEventListener("activate", (event) => event.waitUntil(activate()));
-addEventListener("message", (event) => event.data === "start" && event.waitUntil(Promise.all([fill().then(tidy), takeOver()])));
+addEventListener("message", (event) => {
+  if (event.data === "start") event.waitUntil(fill().then(tidy));
+  if (event.data === "away") event.waitUntil(takeOver());
+});
 addEventListener("sync", (event) => event.tag === "journal" && event.waitUntil(send()));
 addEventListener("fetch", (event) => {
   const { method, mode, url } = event.request;

@@ -7,6 +7,7 @@ import { alone } from "./outbox.js";
 import { register } from "./worker.js";
 
 const LONGEST = 15_000; // milliseconds that the plan may take
+const GONE = 1_000; // milliseconds after which a page that nobody sees was put away, not left for the next
 
 /** @param {Journal} journal @param {string} language */
 export async function prepare(journal, language) {
@@ -15,6 +16,9 @@ export async function prepare(journal, language) {
   if (!plan || !("serviceWorker" in navigator)) return;
   const registration = await register(language);
   for (const worker of [registration.active, registration.waiting]) worker?.postMessage("start");
+  document.addEventListener("visibilitychange", () => setTimeout(() => {
+    if (document.hidden) registration.waiting?.postMessage("away");
+  }, GONE));
   const sheets = await caches.open("sheets");
   const wanted = new Set(plan.questionnaires.flatMap((/** @type {{sheet: ?string}} */ { sheet }) => sheet ?? []));
   for (const kept of await sheets.keys()) {

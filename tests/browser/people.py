@@ -55,6 +55,16 @@ class Phone:
         self.comes_true("() => navigator.serviceWorker.controller !== null")
         self.comes_true("async () => Boolean(await caches.match('/offline'))")
 
+    def put_away(self) -> None:
+        """Nobody sees the app for a while; a window under test is never hidden by itself."""
+        turn = """async (hidden) => {
+          Object.defineProperty(document, 'hidden', { configurable: true, value: hidden });
+          document.dispatchEvent(new Event('visibilitychange'));
+          if (hidden) await new Promise((done) => setTimeout(done, 2_000));
+        }"""
+        self.page.evaluate(turn, True)
+        self.page.evaluate(turn, False)
+
     def comes_true(self, script: str, given: object = None, patience: float = DEADLINE) -> None:
         """The page's answer to a script becomes true within so many seconds.
 

@@ -169,12 +169,14 @@ def test_the_release_before_stays_until_the_next_one_is_whole(
     update(phone)
     phone.open("/today")
     phone.is_prepared()
+    phone.put_away()
     phone.comes_true(NOBODY_WAITS)
     assert releases(phone) == [before, "app-next"]
     gone.clear()
     update(phone)
     phone.open("/today")
     phone.is_prepared()
+    phone.put_away()
     phone.comes_true("async () => (await caches.keys()).join().match(/app-/g).length === 1")
     assert releases(phone) == ["app-next"]
 
@@ -216,8 +218,9 @@ def test_a_new_release_waits_until_the_questionnaire_is_left(
     update(phone)
     assert waiting(phone)
     other = phone.another_window()
-    other.open("/today")  # would let the new one in, were nobody answering
+    other.open("/today")
     other.is_prepared()
+    other.put_away()  # would let the new one in, were nobody answering
     assert waiting(phone)
     phone.answer({3: 3})
     phone.at(4)
@@ -226,6 +229,9 @@ def test_a_new_release_waits_until_the_questionnaire_is_left(
     record.eventually(lambda: record.values(web_site, lupusqol), everything)
     phone.close()
     phone.sees("P2")
+    expect(phone.page.locator("[data-phone][data-ready]")).to_have_count(1)
+    assert waiting(phone), "a page asked for while workers change hands may never come"
+    phone.put_away()
     phone.comes_true("async () => !(await navigator.serviceWorker.getRegistration()).waiting")
     kept = [name for name in phone.page.evaluate("caches.keys()") if name.startswith("app-")]
     assert len(kept) == len(old) == 1
