@@ -30,10 +30,20 @@ from pro_app.models.reminder import (
     Reminder,
     Subscription,
 )
+from pro_app.models.staff import (
+    ROLES,
+    Staff,
+    StaffInvitation,
+    StaffPasskey,
+    StaffRecoveryCode,
+    StaffRole,
+    StaffSession,
+)
 from pro_app.models.study import Site, Study, StudyVersion
 
 __all__ = [
     "MODES",
+    "ROLES",
     "Alarm",
     "AnchorDate",
     "Answer",
@@ -57,6 +67,12 @@ __all__ = [
     "Reminder",
     "Score",
     "Site",
+    "Staff",
+    "StaffInvitation",
+    "StaffPasskey",
+    "StaffRecoveryCode",
+    "StaffRole",
+    "StaffSession",
     "Study",
     "StudyVersion",
     "Submission",

@@ -143,6 +143,7 @@ def test_foreign_keys_have_an_index_or_a_reason() -> None:
         ("answer", "assessment_id"),  # first of an index
         ("score", "submission_id"),  # first of a unique constraint
         ("site", "study_id"),
+        ("staff_role", "site_id"),  # found among a person's own
         ("study_version", "study_id"),
         ("anchor_date", "participant_id"),  # first of a unique constraint
         ("message", "participant_id"),  # first of a unique constraint

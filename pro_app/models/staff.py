@@ -1,0 +1,125 @@
+"""Staff: named accounts, what they may do where and since when, and how they sign in."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from pro_app.models.assessment import one_of
+from pro_app.models.database import Base
+from pro_app.models.study import Site
+
+ROLES = ("administrator", "coordinator", "investigator", "researcher")
+
+
+class Staff(Base):
+    """A person with an account of their own. Nobody is ever removed: `disabled_at` ends it.
+
+    `email` is the sign-in name, in lower case. `trained_on` is the day of the training that comes
+    before access. The second factor is the TOTP secret or a passkey.
+    """
+
+    __tablename__ = "staff"
+    __table_args__ = (sa.CheckConstraint("failures >= 0", name="failures"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(sa.String(22), unique=True)
+    name: Mapped[str] = mapped_column(sa.String(120))
+    email: Mapped[str] = mapped_column(sa.String(254), unique=True)
+    language: Mapped[str] = mapped_column(sa.String(10))
+    trained_on: Mapped[date | None]
+    password_hash: Mapped[str | None] = mapped_column(sa.String(200))
+    totp_secret: Mapped[bytes | None]  # encrypted
+    totp_step: Mapped[int | None] = mapped_column(sa.BigInteger)  # the last one used: never again
+    failures: Mapped[int] = mapped_column(default=0)  # wrong passwords or codes in a row
+    wait_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+
+    roles: Mapped[list[StaffRole]] = relationship(
+        back_populates="staff", foreign_keys="StaffRole.staff_id", order_by="StaffRole.id"
+    )
+
+
+class StaffRole(Base):
+    """What a person may do in a study, at one site or (`site_id` None) at all, from when until
+    when. It is ended, never changed."""
+
+    __tablename__ = "staff_role"
+    __table_args__ = (sa.CheckConstraint(one_of("role", ROLES), name="role"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    staff_id: Mapped[int] = mapped_column(sa.ForeignKey("staff.id"), index=True)
+    study_id: Mapped[int] = mapped_column(sa.ForeignKey("study.id"), index=True)
+    site_id: Mapped[int | None] = mapped_column(sa.ForeignKey("site.id"))
+    role: Mapped[str] = mapped_column(sa.String(20))
+    begins_at: Mapped[datetime]
+    ends_at: Mapped[datetime | None]
+
+    staff: Mapped[Staff] = relationship(back_populates="roles", foreign_keys=[staff_id])
+    site: Mapped[Site | None] = relationship()
+
+
+class StaffInvitation(Base):
+    """A single-use address that lets a person choose a password and a second factor: at first
+    (`invitation`), or when both are lost (`renewal`). Only its hash is kept; a newer one replaces
+    it."""
+
+    __tablename__ = "staff_invitation"
+    __table_args__ = (sa.CheckConstraint(one_of("kind", ("invitation", "renewal")), name="kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    staff_id: Mapped[int] = mapped_column(sa.ForeignKey("staff.id"), index=True)
+    kind: Mapped[str] = mapped_column(sa.String(20))
+    token_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    replaced_at: Mapped[datetime | None]
+
+
+class StaffSession(Base):
+    """The time between signing in and out; ends by idleness, age, the person's wish or an
+    administrator's. `verified_at` is when the person last proved to be there."""
+
+    __tablename__ = "staff_session"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    staff_id: Mapped[int] = mapped_column(sa.ForeignKey("staff.id"), index=True)
+    token_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    verified_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class StaffPasskey(Base):
+    """A key pair in a person's computer, phone or security key; here is its public half."""
+
+    __tablename__ = "staff_passkey"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    staff_id: Mapped[int] = mapped_column(sa.ForeignKey("staff.id"), index=True)
+    credential_id: Mapped[str] = mapped_column(sa.String(1400), unique=True)  # base64url
+    public_key: Mapped[bytes]  # COSE
+    sign_count: Mapped[int] = mapped_column(sa.BigInteger)  # 0 where the keychain does not count
+    transports: Mapped[list[str]] = mapped_column(sa.JSON)
+    backed_up: Mapped[bool]
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class StaffRecoveryCode(Base):
+    """One of ten codes that stand in for the second factor, once each; only its hash is kept."""
+
+    __tablename__ = "staff_recovery_code"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    staff_id: Mapped[int] = mapped_column(sa.ForeignKey("staff.id"), index=True)
+    code_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    replaced_at: Mapped[datetime | None]
