@@ -32,6 +32,11 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
+def random_key(length: int) -> bytes:
+    """So many random bytes."""
+    return secrets.token_bytes(length)
+
+
 def token_hash(token: str) -> str:
     """What is kept of a token; it has too many bits for its hash to need to be slow."""
     return hashlib.sha256(token.encode()).hexdigest()
@@ -87,6 +92,16 @@ def pin_matches(kept: str, pin: str) -> bool:
         return _pins.verify(kept, pin)
     except VerifyMismatchError:
         return False
+
+
+def password_hash(password: str) -> str:
+    """What is kept of a password of the staff: the same slow hash."""
+    return _pins.hash(password)
+
+
+def password_matches(kept: str, password: str) -> bool:
+    """Whether this is the password."""
+    return pin_matches(kept, password)
 
 
 def pin_fault(pin: str, study_number: str) -> str | None:

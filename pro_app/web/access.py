@@ -27,12 +27,12 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.services import joining, phones, sessions
 from pro_app.services.sessions import Person
-from pro_app.web import layout
+from pro_app.web import layout, staff_access
 from pro_app.web.house import house
 from pro_app.web.locale import COOKIE_AGE
 
 View = TypeVar("View", bound=Callable[..., Any])
-AUDIENCES = ("public", "device", "participant")
+AUDIENCES = ("public", "device", "participant")  # and staff, see staff_access
 UNCARRIED = frozenset({"csrf_token", "pin", "username", "carry_to"})
 OWN_COOKIES = ("language", "text_size", "reminders", "unsent")  # what a browser keeps besides
 
@@ -164,6 +164,8 @@ def admit() -> BaseResponse | None:
         raise RuntimeError(f"{request.endpoint} names no audience")
     if getattr(view, "impersonal", False):
         return None
+    if wanted == "staff":
+        return staff_access.admit(view)
     _find_person()
     if wanted == "public" or (wanted == "device" and (g.person or g.locked)):
         return None

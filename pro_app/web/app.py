@@ -20,6 +20,7 @@ from pro_app.models import Database
 from pro_app.services import checks
 from pro_app.web import (
     access,
+    coordinator,
     device,
     errors,
     files,
@@ -32,6 +33,8 @@ from pro_app.web import (
     pwa,
     questionnaire,
     reminders,
+    staff,
+    staff_access,
 )
 from pro_app.web.house import Clock, House, furnish, house, system_clock
 from pro_app.wiring import post_office
@@ -80,7 +83,10 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     app.before_request(access.admit)
     access.Csrf(app)
     Compress(app)
-    for rooms in (join, participant, questionnaire, reminders, pwa, offline, journal, device):
+    for rooms in (
+        join, participant, questionnaire, reminders, pwa, offline, journal, device,
+        staff, coordinator,
+    ):  # fmt: skip
         app.register_blueprint(rooms.blueprint)
     if settings.demo:
         from pro_app.demo.web import blueprint as demo  # only where the demonstration is shown
@@ -100,6 +106,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     app.register_error_handler(CSRFError, access.csrf_refused)
     app.after_request(_headers)
     app.context_processor(layout.words)
+    app.context_processor(staff_access.words)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

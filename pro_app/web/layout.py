@@ -17,6 +17,8 @@ from pro_app.services.studies import CurrentStudy
 from pro_app.web import locale
 from pro_app.web.house import house
 
+STAFF_ROOMS = ("staff", "coordinator")  # pages in all languages, whatever the study offers
+
 
 def language() -> str:
     """The language of this page."""
@@ -52,7 +54,8 @@ def _only_study() -> CurrentStudy | None:
 def languages() -> tuple[str, ...]:
     """The languages that pages are offered in: the study's, or all while none is known."""
     found = study()
-    return LANGUAGES if found is None else found.definition.languages
+    staff = request.blueprint in STAFF_ROOMS
+    return LANGUAGES if found is None or staff else found.definition.languages
 
 
 def help_text(study: StudyDefinition) -> str:
@@ -94,6 +97,8 @@ def words() -> dict[str, Any]:
         "study": definition,
         "study_name": None if definition is None else definition.names.get(chosen),
         "person": g.get("person"),
+        "staff": g.get("staff"),
+        "post": g.get("post"),
         "here": request.path,
         "moment": moment,
         "end": end,

@@ -37,9 +37,9 @@ def parsed(language: str) -> Locale:
 
 def chosen_language(offered: Sequence[str]) -> str:
     """The language of this request, one of those offered."""
-    person = getattr(g, "person", None)
-    if person is not None and person.language in offered:
-        return str(person.language)
+    for known in (getattr(g, "person", None), getattr(g, "staff", None)):
+        if known is not None and known.language in offered:
+            return str(known.language)
     for wish in (request.args.get("language", ""), request.cookies.get("language", "")):
         if wish in offered:
             return str(wish)

@@ -1,0 +1,334 @@
+"""Staff accounts: who is invited, what each may do where, and until when.
+
+Accounts belong to persons and are never removed. Everything that happens to one is a stream of
+the trail of its own.
+"""
+
+from __future__ import annotations
+
+import secrets as randomness
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pro_app.core.study import LANGUAGES, NATIONAL_IDENTITY
+from pro_app.delivery import address_fault
+from pro_app.models import (
+    ROLES,
+    Site,
+    Staff,
+    StaffInvitation,
+    StaffRole,
+    StaffSession,
+    Study,
+)
+from pro_app.services import audit, secrets
+
+INVITATION_LIFE = timedelta(hours=24)
+INVITATION_LENGTH = 16  # characters of the joining codes' alphabet: 79 bits
+NAME_LENGTH = 120  # characters
+
+
+class StaffError(Exception):
+    """Something that cannot be done with an account; `code` names the fault."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def stream(staff_id: int) -> str:
+    """The name of a person's stream in the trail; also how the trail names the person."""
+    return f"staff/{staff_id}"
+
+
+def tidy_email(text: str) -> str:
+    """An address as it is kept: sign-in names differ by more than capitals."""
+    return text.strip().lower()
+
+
+def lock(session: Session, staff_id: int) -> Staff:
+    """A person's row, and the stream held until the transaction ends."""
+    return session.execute(
+        sa.select(Staff).where(Staff.id == staff_id).with_for_update(),
+        execution_options={"populate_existing": True},
+    ).scalar_one()
+
+
+def record(
+    session: Session,
+    staff_id: int,
+    action: str,
+    actor: str,
+    now: datetime,
+    *,
+    field: str | None = None,
+    old: str | None = None,
+    new: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Put on a person's stream, which the caller holds, what happened to the account."""
+    session.flush()
+    entry = audit.Entry(actor, action, stream(staff_id), field, old, new, detail or {})
+    audit.record(session, stream(staff_id), now, [entry])
+
+
+def find(session: Session, email: str) -> Staff | None:
+    """Whose sign-in name this is."""
+    return session.scalar(sa.select(Staff).where(Staff.email == tidy_email(email)))
+
+
+def find_public(session: Session, public_id: str) -> Staff | None:
+    """The person of this public name."""
+    return session.scalar(sa.select(Staff).where(Staff.public_id == public_id))
+
+
+def add(
+    session: Session,
+    email: str,
+    name: str,
+    language: str,
+    trained_on: date | None,
+    now: datetime,
+    actor: str = "site",
+) -> Staff:
+    """A new account that opens nothing yet. Raises StaffError: `email`, `known`, `name`,
+    `language`, `training`."""
+    email, name = tidy_email(email), " ".join(name.split())
+    if address_fault(email) is not None:
+        raise StaffError("email")
+    if not name or len(name) > NAME_LENGTH or NATIONAL_IDENTITY.search(name):
+        raise StaffError("name")
+    if language not in LANGUAGES:
+        raise StaffError("language")
+    if trained_on is not None and trained_on > now.date() + timedelta(days=1):
+        raise StaffError("training")  # a day that is not over anywhere is no training yet
+    if find(session, email) is not None:
+        raise StaffError("known")
+    person = Staff(
+        public_id=randomness.token_urlsafe(12),
+        name=name,
+        email=email,
+        language=language,
+        trained_on=trained_on,
+        created_at=now,
+    )
+    session.add(person)
+    session.flush()
+    trained = None if trained_on is None else trained_on.isoformat()
+    record(session, person.id, "add_staff", actor, now, detail={"trained_on": trained})
+    return person
+
+
+def invite(session: Session, staff_id: int, key: str, now: datetime, actor: str = "site") -> str:
+    """A code that lets the person choose a password and a second factor; an older one is dead.
+
+    For somebody who has both already it replaces them when it is used. Raises StaffError:
+    `disabled`.
+    """
+    person = lock(session, staff_id)
+    if person.disabled_at is not None:
+        raise StaffError("disabled")
+    kind = "invitation" if person.password_hash is None else "renewal"
+    _replace_invitations(session, staff_id, now)
+    code = secrets.new_code(INVITATION_LENGTH)
+    session.add(
+        StaffInvitation(
+            staff_id=staff_id,
+            kind=kind,
+            token_hash=secrets.code_hash(code, key),
+            created_at=now,
+            expires_at=now + INVITATION_LIFE,
+        )
+    )
+    record(session, staff_id, "invite_staff", actor, now, detail={"kind": kind})
+    return code
+
+
+def _replace_invitations(session: Session, staff_id: int, now: datetime) -> None:
+    session.execute(
+        sa.update(StaffInvitation)
+        .where(
+            StaffInvitation.staff_id == staff_id,
+            StaffInvitation.used_at.is_(None),
+            StaffInvitation.replaced_at.is_(None),
+        )
+        .values(replaced_at=now)
+    )
+
+
+def find_invitation(session: Session, hashed: str, now: datetime) -> StaffInvitation | None:
+    """The living invitation of this hash (`secrets.code_hash`); None for any other."""
+    found = session.scalar(sa.select(StaffInvitation).where(StaffInvitation.token_hash == hashed))
+    if found is None or found.used_at is not None or found.replaced_at is not None:
+        return None
+    person = session.get_one(Staff, found.staff_id)
+    return found if now < found.expires_at and person.disabled_at is None else None
+
+
+def grant(
+    session: Session,
+    staff_id: int,
+    study_id: int,
+    site_id: int | None,
+    role: str,
+    now: datetime,
+    actor: str = "site",
+) -> StaffRole:
+    """Let a person do something in a study, at one site or (None) at all, from now on.
+
+    Raises StaffError: `role`, `site` (of another study), `had` (the person may already),
+    `training` (no day of training is known), `disabled`.
+    """
+    person = lock(session, staff_id)
+    if role not in ROLES:
+        raise StaffError("role")
+    if person.disabled_at is not None:
+        raise StaffError("disabled")
+    if person.trained_on is None:
+        raise StaffError("training")
+    site = None if site_id is None else session.get(Site, site_id)
+    if site_id is not None and (site is None or site.study_id != study_id):
+        raise StaffError("site")
+    for one in living_roles(session, staff_id, now):
+        if one.study_id == study_id and one.role == role and one.site_id in {None, site_id}:
+            raise StaffError("had")
+    found = StaffRole(
+        staff_id=staff_id, study_id=study_id, site_id=site_id, role=role, begins_at=now
+    )
+    session.add(found)
+    record(session, staff_id, "grant_role", actor, now, new=role, detail=_where(session, found))
+    return found
+
+
+def end_role(
+    session: Session, staff_id: int, role_id: int, now: datetime, actor: str = "site"
+) -> None:
+    """Take a role away from now on; the register keeps it. One that has ended stays as it is."""
+    lock(session, staff_id)
+    found = session.get(StaffRole, role_id, populate_existing=True)
+    if found is None or found.staff_id != staff_id or found.ends_at is not None:
+        return
+    found.ends_at = now
+    where = _where(session, found)
+    record(session, staff_id, "end_role", actor, now, old=found.role, detail=where)
+
+
+def _where(session: Session, role: StaffRole) -> dict[str, Any]:
+    """A role's study and site, as the trail names them."""
+    site = None if role.site_id is None else session.get_one(Site, role.site_id).code
+    return {"study": session.get_one(Study, role.study_id).code, "site": site}
+
+
+def disable(session: Session, staff_id: int, now: datetime, actor: str = "site") -> None:
+    """End an account: roles, sessions and invitations are dead at once."""
+    person = lock(session, staff_id)
+    if person.disabled_at is not None:
+        return
+    person.disabled_at = now
+    for role in living_roles(session, staff_id, now):
+        end_role(session, staff_id, role.id, now, actor)
+    _replace_invitations(session, staff_id, now)
+    session.execute(
+        sa.update(StaffSession)
+        .where(StaffSession.staff_id == staff_id, StaffSession.ended_at.is_(None))
+        .values(ended_at=now)
+    )
+    record(session, staff_id, "disable_staff", actor, now)
+
+
+def living_roles(session: Session, staff_id: int, now: datetime) -> Sequence[StaffRole]:
+    """What a person may do now."""
+    mine = sa.select(StaffRole).where(StaffRole.staff_id == staff_id, living(now))
+    return session.scalars(mine.order_by(StaffRole.id)).all()
+
+
+def living(now: datetime) -> sa.ColumnElement[bool]:
+    """The roles that have begun and not ended."""
+    return sa.and_(
+        StaffRole.begins_at <= now, sa.or_(StaffRole.ends_at.is_(None), StaffRole.ends_at > now)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the register: a person, a role, where, from when until when."""
+
+    public_id: str
+    name: str
+    email: str
+    trained_on: date | None
+    disabled_at: datetime | None
+    role_id: int
+    role: str
+    site: str | None
+    begins_at: datetime
+    ends_at: datetime | None
+
+
+def register(session: Session, study_id: int) -> list[Line]:
+    """Everybody who has or had a role in a study."""
+    rows = session.execute(
+        sa.select(
+            Staff.public_id,
+            Staff.name,
+            Staff.email,
+            Staff.trained_on,
+            Staff.disabled_at,
+            StaffRole.id.label("role_id"),
+            StaffRole.role,
+            Site.code.label("site"),
+            StaffRole.begins_at,
+            StaffRole.ends_at,
+        )
+        .join(StaffRole, StaffRole.staff_id == Staff.id)
+        .outerjoin(Site, Site.id == StaffRole.site_id)
+        .where(StaffRole.study_id == study_id)
+        .order_by(Staff.name, Staff.id, StaffRole.id)
+    )
+    return [Line(**row) for row in rows.mappings()]
+
+
+def choose_language(session: Session, staff_id: int, language: str, now: datetime) -> None:
+    """Another language for a person's pages, on the record."""
+    person = lock(session, staff_id)
+    old, person.language = person.language, language
+    if old != language:
+        actor = stream(staff_id)
+        record(
+            session, staff_id, "change_setting", actor, now, field="language", old=old, new=language
+        )
+
+
+def posts(
+    session: Session, staff_id: int, study_id: int, now: datetime
+) -> dict[str, frozenset[int] | None]:
+    """By role that a person has in a study now, the ids of the sites; None: every site."""
+    rows = session.execute(
+        sa.select(StaffRole.role, StaffRole.site_id).where(
+            StaffRole.staff_id == staff_id, StaffRole.study_id == study_id, living(now)
+        )
+    ).all()
+    found: dict[str, set[int | None]] = {}
+    for role, site_id in rows:
+        found.setdefault(role, set()).add(site_id)
+    return {
+        role: None if None in sites else frozenset(one for one in sites if one is not None)
+        for role, sites in found.items()
+    }
+
+
+def studies_of(session: Session, staff_id: int, now: datetime) -> list[str]:
+    """The codes of the studies in which a person may do anything now."""
+    found = session.scalars(
+        sa.select(Study.code)
+        .join(StaffRole, StaffRole.study_id == Study.id)
+        .where(StaffRole.staff_id == staff_id, living(now))
+        .group_by(Study.code)
+        .order_by(Study.code)
+    )
+    return list(found)

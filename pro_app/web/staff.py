@@ -1,0 +1,317 @@
+"""Staff sign in and out, set up what opens their account, and prove again to be there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import segno
+from flask import Blueprint, Response, g, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from markupsafe import Markup
+from werkzeug.wrappers import Response as BaseResponse
+
+from pro_app.core.study import LANGUAGES
+from pro_app.models import Staff
+from pro_app.services import enrolment, secrets, staff, staff_sign_in
+from pro_app.services.staff_sign_in import Check, Result
+from pro_app.web import access, staff_access
+from pro_app.web.house import house
+from pro_app.web.staff_access import staff_only
+
+blueprint = Blueprint("staff", __name__, url_prefix="/staff")
+Page = str | tuple[str, int] | BaseResponse
+TRY = "staff"  # the kind under which failed tries are counted by network address
+
+
+@blueprint.get("/")
+@staff_only()
+def home() -> Page:
+    """On to the person's study, or the choice between several."""
+    with house().database.reading() as database:
+        codes = staff.studies_of(database, staff_access.person().staff_id, house().clock())
+    if len(codes) == 1:
+        return redirect(url_for("coordinator.board", study=codes[0]))
+    return render_template("staff/studies.html", codes=codes)
+
+
+@blueprint.get("/sign-in")
+@staff_only(alone=True)
+def sign_in() -> Page:
+    """Address and password."""
+    if g.staff is not None:
+        return redirect(url_for("staff.home"))
+    return _sign_in_page()
+
+
+def _sign_in_page(fault: str | None = None) -> str:
+    over = request.args.get("over") == "1"
+    return render_template("staff/sign_in.html", fault=fault, over=over)
+
+
+@blueprint.post("/sign-in")
+@staff_only(alone=True)
+def check_password() -> Page:
+    """On to the second factor; the same words for an unknown address and a wrong password."""
+    now = house().clock()
+    email, password = request.form.get("email", ""), request.form.get("password", "")
+    check = _counted(lambda database: staff_sign_in.check_password(database, email, password, now))
+    if check.result is not Result.RIGHT:
+        return _sign_in_page(_fault(check, _("Address and password do not belong together."))), 422
+    session["staff_half"] = [check.staff_id, now.isoformat()]
+    return redirect(url_for("staff.second"), 303)
+
+
+def _counted(attempt: Any) -> Check:
+    """What came of a try; failed ones are counted by network address, and many are too many."""
+    now = house().clock()
+    source = secrets.source_hash(request.remote_addr or "", house().settings.secret_key)
+    with house().database.writing() as database:
+        if enrolment.too_many_tries(database, TRY, source, now):
+            return Check(Result.WAIT, wait_until=now + enrolment.TRY_PERIOD)
+        check: Check = attempt(database)
+        if check.result is not Result.RIGHT:
+            enrolment.note_try(database, TRY, source, now)
+    return check
+
+
+def _fault(check: Check, wrong: str) -> str:
+    """What to say of a try that failed."""
+    if check.wait_until is None:
+        return wrong
+    minutes = max(1, round((check.wait_until - house().clock()).total_seconds() / 60))
+    text: str = ngettext(
+        "There were too many wrong tries. Please wait %(num)d minute.",
+        "There were too many wrong tries. Please wait %(num)d minutes.",
+        minutes,
+    )
+    return text
+
+
+@blueprint.get("/sign-in/code")
+@staff_only(alone=True)
+def second() -> Page:
+    """The code of the authenticator app, or a recovery code."""
+    if _half() is None:
+        return redirect(url_for("staff.sign_in"))
+    return render_template("staff/second.html", fault=None)
+
+
+@blueprint.post("/sign-in/code")
+@staff_only(alone=True)
+def check_second() -> Page:
+    """Begin a session under a new token."""
+    now, staff_id = house().clock(), _half()
+    if staff_id is None:
+        return redirect(url_for("staff.sign_in"), 303)
+    code, vault = request.form.get("code", ""), house().post_office.vault
+    check = _counted(
+        lambda database: staff_sign_in.check_second(database, staff_id, code, vault, now)
+    )
+    if check.result is not Result.RIGHT:
+        fault = _fault(check, _("This is not the right code. Please try again."))
+        return render_template("staff/second.html", fault=fault), 422
+    return _begin(staff_id, "code")
+
+
+def _half() -> int | None:
+    """Who has given the right password in this browser a moment ago."""
+    staff_id, moment = session.get("staff_half", (None, ""))
+    if staff_id is None:
+        return None
+    age = house().clock() - datetime.fromisoformat(moment)
+    return int(staff_id) if age <= staff_sign_in.HALF_LIFE else None
+
+
+def _begin(staff_id: int, how: str) -> BaseResponse:
+    with house().database.writing() as database:
+        token = staff_sign_in.start(database, staff_id, house().clock(), how)
+    for name in ("staff_half", "staff_invitation", "staff_secret", "csrf_token"):
+        session.pop(name, None)
+    to = session.pop("staff_next", None) or url_for("staff.home")
+    response = redirect(to, 303)
+    staff_access.keep(response, token)
+    return response
+
+
+@blueprint.post("/sign-out")
+@staff_only()
+def sign_out() -> Page:
+    """The session is dead, whoever has a copy of its cookie."""
+    with house().database.writing() as database:
+        staff_sign_in.sign_out(database, staff_access.person(), house().clock())
+    session.clear()
+    response = redirect(url_for("staff.sign_in"), 303)
+    staff_access.forget(response)
+    return response
+
+
+@blueprint.post("/stay")
+@staff_only()
+def stay() -> Response:
+    """Still there: `admit` has kept it."""
+    with house().database.writing() as database:
+        staff_sign_in.touch(database, staff_access.person(), house().clock())
+    return Response(status=204)
+
+
+@blueprint.post("/language")
+@staff_only(alone=True)
+def choose_language() -> Page:
+    """Another language for this browser, and for the person who is signed in."""
+    wish = request.form.get("language", "")
+    back = request.form.get("back", "")
+    response = redirect(back if access.is_local(back) else url_for("staff.home"), 303)
+    if wish in LANGUAGES:
+        if g.staff is not None:
+            with house().database.writing() as database:
+                staff.choose_language(database, g.staff.staff_id, wish, house().clock())
+        access.keep_choice(response, "language", wish)
+    return response
+
+
+@blueprint.get("/invitation")
+@staff_only(alone=True)
+def invitation() -> str:
+    """The code of an invitation; its address carries it behind the #."""
+    return render_template("staff/invitation.html", fault=None)
+
+
+@blueprint.post("/invitation")
+@staff_only(alone=True)
+def check_invitation() -> Page:
+    """On to choosing a password."""
+    now, key = house().clock(), house().settings.secret_key
+    hashed = secrets.code_hash(request.form.get("code", ""), key)
+    source = secrets.source_hash(request.remote_addr or "", key)
+    with house().database.writing() as database:
+        if enrolment.too_many_tries(database, TRY, source, now):
+            found = None
+        else:
+            found = staff.find_invitation(database, hashed, now)
+            if found is None:
+                enrolment.note_try(database, TRY, source, now)
+    if found is None:
+        fault = _("This code opens nothing, or does so no more. Please ask for a new invitation.")
+        return render_template("staff/invitation.html", fault=fault), 422
+    session["staff_invitation"] = hashed
+    session.pop("staff_secret", None)
+    return redirect(url_for("staff.set_up"), 303)
+
+
+def _invited() -> Staff | None:
+    """Who is invited by the code that was given in this browser, while it opens."""
+    hashed = session.get("staff_invitation")
+    if hashed is None:
+        return None
+    with house().database.reading() as database:
+        found = staff.find_invitation(database, hashed, house().clock())
+        return None if found is None else database.get_one(Staff, found.staff_id)
+
+
+@blueprint.get("/set-up")
+@staff_only(alone=True)
+def set_up() -> Page:
+    """A password, and the picture for the authenticator app."""
+    person = _invited()
+    if person is None:
+        return redirect(url_for("staff.invitation"))
+    return _set_up_page(person)
+
+
+def _set_up_page(person: Staff, fault: tuple[str, str] | None = None) -> str:
+    """`fault` is the field and what is wrong with it."""
+    secret = session.setdefault("staff_secret", staff_sign_in.new_secret())
+    address = staff_sign_in.provisioning(
+        secret, person.email, house().post_office.notices.app_name("en")
+    )
+    picture = segno.make(address, error="m").svg_inline(scale=4, border=2, omitsize=True)
+    return render_template(
+        "staff/set_up.html",
+        known=person,
+        picture=Markup(picture),  # noqa: S704 (a drawing of squares)
+        key=_in_fours(staff_sign_in.typed_secret(secret)),
+        fault=None if fault is None else fault[1],
+        field=None if fault is None else fault[0],
+        shortest=staff_sign_in.SHORTEST,
+    )
+
+
+def _in_fours(text: str) -> str:
+    return " ".join(text[place : place + 4] for place in range(0, len(text), 4))
+
+
+@blueprint.post("/set-up")
+@staff_only(alone=True)
+def finish_set_up() -> Page:
+    """The account opens with what was chosen; the recovery codes are shown this once."""
+    now, person, secret = house().clock(), _invited(), session.get("staff_secret")
+    if person is None or secret is None:
+        return redirect(url_for("staff.invitation"), 303)
+    password = request.form.get("password", "")
+    fault = _password_fault(password, request.form.get("again", ""), person)
+    if fault is None and not staff_sign_in.opens(secret, request.form.get("code", ""), now):
+        fault = ("code", _("The app shows another code. Please scan the picture, and try again."))
+    if fault is not None:
+        return _set_up_page(person, fault), 422
+    with house().database.writing() as database:
+        vault, hashed = house().post_office.vault, session["staff_invitation"]
+        codes = staff_sign_in.set_up(database, hashed, password, secret, vault, now)
+    response = _begin(person.id, "invitation")
+    to = response.headers["Location"]
+    page = Response(render_template("staff/recovery_codes.html", codes=codes, to=to, known=person))
+    for value in response.headers.getlist("Set-Cookie"):
+        page.headers.add("Set-Cookie", value)
+    return page
+
+
+def _password_fault(password: str, again: str, person: Staff) -> tuple[str, str] | None:
+    faults = {
+        "short": _("Please choose at least %(count)d characters.", count=staff_sign_in.SHORTEST),
+        "long": _("Please choose at most %(count)d characters.", count=staff_sign_in.LONGEST),
+        "easy": _("This password is easy to guess. Please choose another one."),
+    }
+    fault = staff_sign_in.password_fault(password, person)
+    if fault is not None:
+        return "password", faults[fault]
+    if password != again:
+        return "again", _("The two passwords differ. Please type the same one twice.")
+    return None
+
+
+@blueprint.post("/verify")
+@staff_only()
+def verify() -> Page:
+    """The person is there: on with what was carried."""
+    now, known = house().clock(), staff_access.person()
+    to = request.form.get("carry_to", "")
+    if not access.is_local(to):
+        to = url_for("staff.home")
+    check = _counted(lambda database: _proof(database, known.staff_id, now))
+    if check.result is not Result.RIGHT:
+        return staff_access.carry(
+            to, _fault(check, _("Password and code do not open your account."))
+        )
+    with house().database.writing() as database:
+        token = staff_sign_in.verify_again(database, known, now)
+    fields = [(k, v) for k, v in request.form.items(multi=True) if k not in staff_access.UNCARRIED]
+    if request.form.get("method") == "post":
+        fields = [pair for pair in fields if pair[0] != "method"]
+        page = Response(render_template("staff/go_on.html", path=to, fields=fields))
+    else:
+        page = redirect(to, 303)  # type: ignore[assignment]
+    staff_access.keep(page, token)
+    return page
+
+
+def _proof(database: Any, staff_id: int, now: datetime) -> Check:
+    """Password and code of the person who is signed in."""
+    person = database.get_one(Staff, staff_id)
+    check = staff_sign_in.check_password(
+        database, person.email, request.form.get("password", ""), now
+    )
+    if check.result is not Result.RIGHT:
+        return check
+    code, vault = request.form.get("code", ""), house().post_office.vault
+    return staff_sign_in.check_second(database, staff_id, code, vault, now)

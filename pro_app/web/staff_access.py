@@ -1,0 +1,174 @@
+"""Which of the staff may see which page: default deny, per study and site.
+
+A signed-in browser carries the session's token in a cookie of its own; the session is a row, ended
+by signing out, idleness, age or an administrator. A weighty step asks for the password and a code
+again where the last proof is older than five minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask import Response, abort, g, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from pro_app.models import ROLES, Participant
+from pro_app.services import participants, staff, staff_sign_in, studies
+from pro_app.services.staff_sign_in import Person
+from pro_app.services.studies import CurrentStudy
+from pro_app.web.house import house
+
+View = TypeVar("View", bound=Callable[..., Any])
+Sites = frozenset[int] | None  # the sites that a role covers; None: all of the study
+UNCARRIED = frozenset({"csrf_token", "password", "code", "carry_to"})
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Somebody at work in a study: the person, the study, and the sites by role."""
+
+    person: Person
+    study: CurrentStudy
+    sites: Mapping[str, Sites]
+
+    def may(self, *roles: str) -> bool:
+        """Whether the person has one of these roles, at whatever site."""
+        return any(role in self.sites for role in roles)
+
+    def covers(self, *roles: str) -> Sites:
+        """The sites at which the person has one of these roles; None: every site."""
+        found = [self.sites[role] for role in roles if role in self.sites]
+        if any(one is None for one in found):
+            return None
+        return frozenset().union(*(one for one in found if one is not None))
+
+
+def staff_only(*roles: str, fresh: bool = False, alone: bool = False) -> Callable[[View], View]:
+    """Say which roles of the study in the address a view is for.
+
+    Without a role: for whoever is signed in, and with `alone` for who is not, too. `fresh`: only
+    after a proof of being there that is a few minutes old at most.
+    """
+    if not set(roles) <= set(ROLES):
+        raise ValueError(f"no role in {roles!r}")
+
+    def mark(view: View) -> View:
+        view.audience = "staff"  # type: ignore[attr-defined]
+        view.roles = roles  # type: ignore[attr-defined]
+        view.fresh = fresh  # type: ignore[attr-defined]
+        view.alone = alone  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def cookie() -> str:
+    """The name of the session's cookie; `__Host-` ties it to this very host over TLS."""
+    return "staff" if house().settings.plain_cookies else "__Host-staff"
+
+
+def keep(response: BaseResponse, token: str) -> None:
+    """Set the session's cookie; it ends with the browser."""
+    secure = not house().settings.plain_cookies
+    response.set_cookie(cookie(), token, secure=secure, httponly=True, samesite="Lax")
+
+
+def forget(response: BaseResponse) -> None:
+    """Remove the session's cookie."""
+    secure = not house().settings.plain_cookies
+    response.delete_cookie(cookie(), secure=secure, samesite="Lax")
+
+
+def rooms() -> list[tuple[str, str, tuple[str, ...]]]:
+    """The staff's rooms: endpoint, name, and whose they are."""
+    people = ("coordinator", "investigator")
+    return [
+        ("coordinator.board", _("Today"), people),
+        ("coordinator.enrol", _("Enrol"), ("coordinator",)),
+    ]
+
+
+def words() -> dict[str, Any]:
+    """Names that the staff's templates know."""
+    return {"rooms": rooms, "idle_seconds": int(staff_sign_in.IDLE.total_seconds())}
+
+
+def person() -> Person:
+    """Who is signed in; only for views that ask for it."""
+    found: Person = g.staff
+    return found
+
+
+def post() -> Post:
+    """The person's place in the study of the address; only for views that name a role."""
+    found: Post = g.post
+    return found
+
+
+def admit(view: Any) -> BaseResponse | None:
+    """Before a page of the staff: find the person, and turn away whom the page is not for."""
+    g.staff = g.post = None
+    now = house().clock()
+    token = request.cookies.get(cookie())
+    if token is not None:
+        with house().database.reading() as database:
+            g.staff = staff_sign_in.person_of(database, token, now)
+    if g.staff is None:
+        return None if view.alone else _to_sign_in(expired=token is not None)
+    if now - g.staff.seen_at >= staff_sign_in.SEEN_EVERY:
+        with house().database.writing() as database:
+            staff_sign_in.touch(database, g.staff, now)
+    if view.roles:
+        g.post = _post(str((request.view_args or {}).get("study", "")))
+        if not g.post.may(*view.roles):
+            abort(403)
+    if view.fresh and not g.staff.is_fresh(now):
+        return carry(request.full_path.rstrip("?"))
+    return None
+
+
+def _post(code: str) -> Post:
+    """The person's place in a study; a study without one is not found."""
+    now = house().clock()
+    with house().database.reading() as database:
+        found = studies.find(database, code)
+        sites = {} if found is None else staff.posts(database, g.staff.staff_id, found.id, now)
+        if found is None or not sites:
+            abort(404)
+        g.study = studies.current(database, house().library, found.id)
+    return Post(g.staff, g.study, sites)
+
+
+def _to_sign_in(expired: bool) -> BaseResponse:
+    if request.method == "GET":
+        session["staff_next"] = request.path
+    response = redirect(url_for("staff.sign_in", over="1" if expired else None), 303)
+    forget(response)
+    return response
+
+
+def carry(path: str, fault: str | None = None) -> BaseResponse:
+    """The page that asks for a proof of being there, carrying what was sent; nothing is lost."""
+    fields = [(k, v) for k, v in request.form.items(multi=True) if k not in UNCARRIED]
+    page = render_template(
+        "staff/verify.html",
+        carry_to=path,
+        fields=fields,
+        fault=fault,
+        method="get" if request.method == "GET" else "post",
+    )
+    return Response(page, status=401 if fault is None else 422)
+
+
+def participant(number: str, *roles: str) -> Participant:
+    """The participant of this number, at a site that the person's roles cover; else not found."""
+    here = post()
+    sites = here.covers(*roles)
+    with house().database.reading() as database:
+        found = participants.find(database, here.study.id, number)
+    if found is None or (sites is not None and found.site_id not in sites):
+        abort(404)
+    return found

@@ -1,0 +1,91 @@
+"""What the staff's pages call things, in the page's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
+
+from pro_app.core.assessment import Status
+from pro_app.core.study import StudyDefinition
+
+Words = Mapping[str, LazyString]
+
+STATUS: Words = {
+    Status.NOT_DUE.value: _l("not due yet"),
+    Status.OPEN.value: _l("open"),
+    Status.IN_PROGRESS.value: _l("half answered"),
+    Status.COMPLETED.value: _l("done in time"),
+    Status.COMPLETED_LATE.value: _l("done late"),
+    Status.MISSED.value: _l("missed"),
+    Status.NOT_EXPECTED.value: _l("not expected"),
+}
+SIGNS = {  # shape besides colour: see css/staff.css
+    Status.NOT_DUE.value: "·",
+    Status.OPEN.value: "●",
+    Status.IN_PROGRESS.value: "◐",
+    Status.COMPLETED.value: "✓",
+    Status.COMPLETED_LATE.value: "L",
+    Status.MISSED.value: "!",
+    Status.NOT_EXPECTED.value: "–",
+}
+ROLE: Words = {
+    "administrator": _l("administrator"),
+    "coordinator": _l("coordinator"),
+    "investigator": _l("investigator"),
+    "researcher": _l("researcher"),
+}
+PUSH: Words = {
+    "on": _l("on"),
+    "lost": _l("lost: the phone has to turn them on again"),
+    "denied": _l("refused on the phone"),
+    "unsupported": _l("this browser has none"),
+    "not_installed": _l("the app is not on the home screen yet"),
+    "off": _l("off"),
+    "no_phone": _l("no phone has joined"),
+}
+EMAIL: Words = {
+    "on": _l("on"),
+    "bounced": _l("came back as undeliverable"),
+    "none": _l("none"),
+}
+CHANNEL: Words = {
+    "push": _l("message on the phone"),
+    "email": _l("e-mail"),
+    "coordinator": _l("list of calls"),
+}
+REMINDER: Words = {
+    "planned": _l("planned"),
+    "sent": _l("sent"),
+    "listed": _l("on the list"),
+    "failed": _l("could not go"),
+    "cancelled": _l("cancelled"),
+    "expired": _l("too late to send"),
+}
+CHANGE: Words = {
+    "new": _l("new"),
+    "moved": _l("moves"),
+    "stays": _l("stays, because it was begun or done"),
+    "cancelled": _l("is taken back"),
+    "restored": _l("comes back"),
+}
+
+
+def timepoint(study: StudyDefinition, code: str, occurrence: int, language: str) -> str:
+    """A timepoint as the protocol labels it; its code where an older version had it."""
+    try:
+        label = study.timepoint(code).label(language, occurrence)
+    except KeyError:
+        label = None
+    if label is not None:
+        return label
+    return code if occurrence == 1 else f"{code}/{occurrence}"
+
+
+def anchor(study: StudyDefinition, code: str, language: str) -> str:
+    """An anchor as the protocol labels it."""
+    try:
+        return study.anchor(code).labels.get(language, code)
+    except KeyError:
+        return code
