@@ -82,12 +82,14 @@ def _refusals() -> tuple[type[Exception], ...]:
     from pro_app.core.instruments import DefinitionError
     from pro_app.services.assessments import AssessmentError
     from pro_app.services.checks import StartRefused
+    from pro_app.services.consents import ConsentError
     from pro_app.services.enrolment import EnrolmentError
+    from pro_app.services.reminders import PauseError
     from pro_app.services.schedule import ScheduleError
 
     return (
         SettingsError, DefinitionError, EnrolmentError, AssessmentError, ScheduleError,
-        StartRefused,
+        StartRefused, ConsentError, PauseError,
     )  # fmt: skip
 
 

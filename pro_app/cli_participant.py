@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from pro_app.config import Settings
-    from pro_app.core.schedule import Key
+    from pro_app.core.schedule import Key, LocalDay
     from pro_app.models import Participant
     from pro_app.services.schedule import Diff
     from pro_app.services.studies import CurrentStudy
@@ -32,21 +32,56 @@ def participant_group() -> None:
 @click.option("--language", required=True, help="ms, en, zh_Hans or ta")
 @click.option("--site", default="01", show_default=True, help="the site's code")
 @click.option("--enrolled", type=Day(), help="the day of enrolment; today if left out")
+@click.option("--consent", "version", help="the version of the consent that was signed")
+@click.option("--consent-on", "signed", type=Day(), help="the day on which it was signed")
 @study_option
 def participant_add(
-    number: str, language: str, site: str, enrolled: date | None, study_code: str | None
+    number: str,
+    language: str,
+    site: str,
+    enrolled: date | None,
+    version: str | None,
+    signed: date | None,
+    study_code: str | None,
 ) -> None:
-    """Enrol the participant with study NUMBER; print joining link, code and QR picture."""
-    from pro_app.services import enrolment
+    """Enrol the participant with study NUMBER; print joining link, code and QR picture.
 
+    A live study asks for --consent and --consent-on; elsewhere the trail says if there was none.
+    """
+    from pro_app.services import enrolment
+    from pro_app.services.consents import Consent
+
+    if (version is None) != (signed is None):
+        raise click.UsageError("give --consent and --consent-on together")
+    consent = None
+    if version is not None and signed is not None:
+        consent = Consent(version, signed)
     at = desk()
     with at.database.writing() as session:
         study = at.study(session, study_code)
         participant = enrolment.add_participant(
-            session, study, site, number, language, now(), enrolled
+            session, study, site, number, language, now(), enrolled, consent
         )
         code = enrolment.issue_code(session, participant.id, at.settings.secret_key, now())
     print_joining(at.settings, code, language)
+
+
+@participant_group.command("consent")
+@click.argument("number")
+@click.argument("version")
+@click.argument("signed", type=Day(), metavar="DATE")
+@study_option
+def participant_consent(number: str, version: str, signed: date, study_code: str | None) -> None:
+    """Take note of a consent signed in the clinic: its VERSION and DATE."""
+    from pro_app.services import consents
+
+    at = desk()
+    with at.database.writing() as session:
+        study = at.study(session, study_code)
+        participant = at.participant(session, study, number)
+        given = consents.Consent(version, signed)
+        consents.record(session, study, participant.id, given, now())
+    click.echo(f"{number}: consent {version} of {signed}")
 
 
 @participant_group.command("code")
@@ -129,7 +164,8 @@ def participant_anchor(
     with at.database.snapshot() as session:
         study = at.study(session, study_code)
         participant = at.participant(session, study, number)
-        refuse_ended(participant)
+        if participant.withdrew_from != "questionnaires":
+            refuse_ended(participant)
         diff = schedule.preview(session, study, at.library.instruments, participant.id, anchor, day)
         held = held_reasons(session, participant.id, diff)
     if diff.before == diff.after:
@@ -201,17 +237,30 @@ def participant_email(
 
 @participant_group.command("pause")
 @click.argument("number")
+@click.option("--reason", help="hospital, travel or other")
+@click.option("--until", type=Day(), help="the day on which reminders go again by themselves")
 @study_option
-def participant_pause(number: str, study_code: str | None) -> None:
+def participant_pause(
+    number: str, reason: str | None, until: date | None, study_code: str | None
+) -> None:
     """Send no reminders from now on; the questionnaires stay open."""
     from pro_app.services import reminders
 
     at = desk()
     with at.database.writing() as session:
-        participant = at.participant(session, at.study(session, study_code), number)
+        study = at.study(session, study_code)
+        participant = at.participant(session, study, number)
         refuse_ended(participant)
-        reminders.pause(session, participant.id, now())
-    click.echo(f"{number}: no reminders until `pro-app participant resume {number}`")
+        day = _local_day(study, until)
+        reminders.pause(session, participant.id, now(), reason=reason, until=day)
+    end = f"{until} or " if until is not None else ""
+    click.echo(f"{number}: no reminders until {end}`pro-app participant resume {number}`")
+
+
+def _local_day(study: CurrentStudy, day: date | None) -> LocalDay | None:
+    from pro_app.core.schedule import LocalDay
+
+    return None if day is None else LocalDay(day, study.definition.zone)
 
 
 @participant_group.command("resume")
@@ -232,29 +281,45 @@ def participant_resume(number: str, study_code: str | None) -> None:
 
 @participant_group.command("withdraw")
 @click.argument("number")
+@click.option(
+    "--from",
+    "scope",
+    type=click.Choice(["study", "questionnaires"]),
+    default="study",
+    show_default=True,
+    help="from questionnaires alone, the person stays in the study",
+)
+@click.option("--reason", default="", help="as far as the person gave one")
+@click.option("--on", "day", type=Day(), help="the day, if it was earlier than today")
 @study_option
-def participant_withdraw(number: str, study_code: str | None) -> None:
+def participant_withdraw(
+    number: str, scope: str, reason: str, day: date | None, study_code: str | None
+) -> None:
     """End participation: devices and codes are dead at once, the data stay."""
     from pro_app.services import enrolment
 
     at = desk()
     with at.database.writing() as session:
-        participant = at.participant(session, at.study(session, study_code), number)
-        enrolment.withdraw(session, participant.id, now())
-    click.echo(f"{number} has withdrawn")
+        study = at.study(session, study_code)
+        participant = at.participant(session, study, number)
+        on = _local_day(study, day)
+        enrolment.withdraw(session, participant.id, now(), scope=scope, reason=reason, on=on)
+    click.echo(f"{number} has withdrawn" + (" from questionnaires" if scope != "study" else ""))
 
 
 @participant_group.command("died")
 @click.argument("number")
+@click.option("--on", "day", type=Day(), help="the day, if it was earlier than today")
 @study_option
-def participant_died(number: str, study_code: str | None) -> None:
+def participant_died(number: str, day: date | None, study_code: str | None) -> None:
     """Record a death: nothing is sent or expected any more, the data stay."""
     from pro_app.services import enrolment
 
     at = desk()
     with at.database.writing() as session:
-        participant = at.participant(session, at.study(session, study_code), number)
-        enrolment.record_death(session, participant.id, now())
+        study = at.study(session, study_code)
+        participant = at.participant(session, study, number)
+        enrolment.record_death(session, participant.id, now(), on=_local_day(study, day))
     click.echo(f"{number} has died")
 
 
@@ -334,7 +399,7 @@ def _reach_and_waiting(at: Desk, session: Session, study: CurrentStudy, number: 
     if participant.died_at is not None or participant.withdrawn_at is not None:
         return []
     days = schedule.anchors(session, participant.id)
-    known = reachability.reachability(session, participant.id)
+    known = reachability.reachability(session, participant.id, now())
     waiting = rules.waiting(study.definition.timepoints, days)
     return [
         *(f"waiting for the {anchor} date" for anchor in waiting),

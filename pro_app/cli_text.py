@@ -114,7 +114,9 @@ def reach_text(known: Reachability, zone: ZoneInfo) -> str:
     if known.accepted_at is None and known.push == "on":
         parts.append("nothing accepted by a service yet")
     if known.paused:
-        parts.insert(0, "reminders paused")
+        until = known.paused_until
+        end = "" if until is None else f" until {until.astimezone(zone).date()}"
+        parts.insert(0, f"reminders paused{end}")
     return "; ".join(parts)
 
 

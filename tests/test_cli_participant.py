@@ -324,3 +324,52 @@ def test_the_site_sees_which_phones_joined_without_it(
 def local_text(site: Trial) -> str:
     """The site's moment as the list writes it."""
     return site.clock().astimezone(site.study.definition.zone).strftime("%Y-%m-%d %H:%M")
+
+
+def test_a_consent_is_told_by_version_and_day(trial_loaded: Run, site: Trial) -> None:
+    given = "participant add 01-001 --language en"
+    told = trial_loaded(f"{given} --consent 1.2", code=2).output
+    assert "give --consent and --consent-on together" in told
+    trial_loaded(f"{given} --consent 1.2 --consent-on 2026-11-20")
+    told = trial_loaded("participant consent 01-001 1.3 2026-11-24", code=1).output
+    assert "the day of the consent lies in the future" in told
+    assert (
+        "consent 1.3 of 2026-11-23"
+        in trial_loaded("participant consent 01-001 1.3 2026-11-23").output
+    )
+    with site.database.reading() as session:
+        found = session.scalars(sa.select(Participant)).one()
+    assert (found.consent_version, str(found.consent_on)) == ("1.3", "2026-11-23")
+
+
+def test_a_pause_may_have_a_reason_and_an_end(trial_loaded: Run) -> None:
+    trial_loaded("participant add 01-001 --language en")
+    for wrong, reason in (
+        ("--reason tired", "must be one of hospital"),
+        ("--until 2026-11-23", "must come after today"),
+    ):
+        assert reason in trial_loaded(f"participant pause 01-001 {wrong}", code=1).output
+    told = trial_loaded("participant pause 01-001 --reason travel --until 2026-12-01").output
+    assert "no reminders until 2026-12-01 or" in told
+    assert "reminders paused until 2026-12-01" in trial_loaded("participant list").output
+
+
+def test_a_withdrawal_from_questionnaires_alone(trial_loaded: Run, site: Trial) -> None:
+    trial_loaded("participant add 01-001 --language en")
+    told = trial_loaded(
+        "participant withdraw 01-001 --from questionnaires --on 2026-11-23 --reason", "tired"
+    ).output
+    assert "01-001 has withdrawn from questionnaires" in told
+    trial_loaded("participant anchor 01-001 infusion 2026-11-22 --yes")
+    trial_loaded("participant pause 01-001", code=1)
+    told = trial_loaded("participant withdraw 01-001 --reason", "900101-14-5678", code=1).output
+    assert "national identity" in told
+    with site.database.reading() as session:
+        found = session.scalars(sa.select(Participant)).one()
+    assert (found.withdrew_from, found.withdrawal_reason) == ("questionnaires", "tired")
+    assert (
+        "lies in the future"
+        in trial_loaded(
+            "participant add 01-002 --language en --consent 1 --consent-on 2026-11-24", code=1
+        ).output
+    )

@@ -149,6 +149,19 @@ def local(day: date, minute: int, zone: ZoneInfo, latest: bool = False) -> datet
     return max(first, naive.replace(tzinfo=zone, fold=1).astimezone(UTC))
 
 
+@dataclass(frozen=True, slots=True)
+class LocalDay:
+    """A day by the clocks of a study's zone."""
+
+    day: date
+    zone: ZoneInfo
+
+    @property
+    def begins_at(self) -> datetime:
+        """Its first moment, in UTC."""
+        return local(self.day, 0, self.zone)
+
+
 Key = tuple[str, int, str]  # timepoint, occurrence, instrument
 Asked = tuple[str, str]  # timepoint, instrument
 

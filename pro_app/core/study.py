@@ -19,10 +19,11 @@ NATIONAL_IDENTITY = re.compile(r"\d{6}-?\d{2}-?\d{4}")  # the shape of a MyKad n
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place that enrols."""
+    """A place that enrols; `number_pattern` is of its own study numbers, if not the study's."""
 
     code: str
     name: str
+    number_pattern: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,11 @@ class StudyDefinition:
     timepoints: tuple[Timepoint, ...]
     reminders: Rules
     notice: Notice
+
+    def number_pattern_of(self, site_code: str) -> re.Pattern[str]:
+        """The pattern that study numbers of a site fit as a whole."""
+        own = [site.number_pattern for site in self.sites if site.code == site_code]
+        return next((one for one in own if one is not None), self.number_pattern)
 
     def timepoint(self, code: str) -> Timepoint:
         """The timepoint with this code; KeyError if the protocol has none."""

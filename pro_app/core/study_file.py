@@ -137,7 +137,7 @@ class _Reader:
             zone=zone,
             languages=languages,
             names=self.texts(content["name"], languages, "name"),
-            number_pattern=self.number_pattern(content),
+            number_pattern=self.number_pattern(content, ""),
             grace=timedelta(minutes=grace),
             skipping=self.value(content, "skipping", bool),
             read_aloud="read_aloud" in content and self.value(content, "read_aloud", bool),
@@ -167,18 +167,20 @@ class _Reader:
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # "Asia" is a folder
             raise self.refuse("zone", f"{name!r} is not a time zone") from error
 
-    def number_pattern(self, content: Mapping[str, Any]) -> re.Pattern[str]:
-        text = self.value(content, "number_pattern", str)
+    def number_pattern(self, table: Mapping[str, Any], place: str) -> re.Pattern[str]:
+        text = self.value(table, "number_pattern", str, place)
         try:
             return re.compile(text)
         except re.error as error:
-            raise self.refuse("number_pattern", f"is not a pattern: {error}") from error
+            where = f"{place}.number_pattern".lstrip(".")
+            raise self.refuse(where, f"is not a pattern: {error}") from error
 
     def sites(self, content: Mapping[str, Any]) -> tuple[Site, ...]:
         sites = []
         for place, entry in self.entries(content, "sites"):
-            table = self.table(entry, place, {"code", "name"}, set())
-            sites.append(Site(self.code(table, place), self.value(table, "name", str, place)))
+            table = self.table(entry, place, {"code", "name"}, {"number_pattern"})
+            own = self.number_pattern(table, place) if "number_pattern" in table else None
+            sites.append(Site(self.code(table, place), self.value(table, "name", str, place), own))
         return tuple(sites)
 
     def entries(

@@ -25,6 +25,7 @@ from pro_app.services import (
 )
 from pro_app.services.answers import Operation, Origin
 from pro_app.services.assessments import Known
+from pro_app.services.consents import Consent
 from pro_app.services.studies import CurrentStudy
 
 
@@ -154,9 +155,12 @@ class _Life:
         """Enrol, join, be given the infusion, answer; the joining code if it was not used."""
         character, session = self.character, self.session
         enrolled_at = self.now - timedelta(days=character.enrolled)
+        signed_on = enrolled_at.astimezone(self.study.definition.zone).date()
+        consent = Consent("demonstration", signed_on)
         participant = enrolment.add_participant(
-            session, self.study, "01", character.number, character.language, enrolled_at
-        )
+            session, self.study, "01", character.number, character.language, enrolled_at,
+            consent=consent,
+        )  # fmt: skip
         self.participant_id = participant.id
         unused = None
         if character.joined:

@@ -1,14 +1,17 @@
 """The tables, one module a noun."""
 
 from pro_app.models.assessment import (
+    MISSED_CODES,
     MODES,
     Answer,
     Assessment,
+    MissedReason,
     Score,
     Submission,
     SubmitOperation,
 )
 from pro_app.models.audit import AuditEntry
+from pro_app.models.call import CALL_OUTCOMES, CHANNELS, Call
 from pro_app.models.database import Base, Database, Instant, Transaction
 from pro_app.models.participant import (
     AnchorDate,
@@ -40,10 +43,15 @@ from pro_app.models.staff import (
     StaffSession,
 )
 from pro_app.models.study import Site, Study, StudyVersion
+from pro_app.models.transcription import TRANSCRIBED_MODES, Transcription
 
 __all__ = [
+    "CALL_OUTCOMES",
+    "CHANNELS",
+    "MISSED_CODES",
     "MODES",
     "ROLES",
+    "TRANSCRIBED_MODES",
     "Alarm",
     "AnchorDate",
     "Answer",
@@ -51,6 +59,7 @@ __all__ = [
     "Attempt",
     "AuditEntry",
     "Base",
+    "Call",
     "CodeRequest",
     "Contact",
     "Database",
@@ -61,6 +70,7 @@ __all__ = [
     "JoiningCode",
     "Loss",
     "Message",
+    "MissedReason",
     "Participant",
     "Passkey",
     "PushHost",
@@ -79,4 +89,5 @@ __all__ = [
     "SubmitOperation",
     "Subscription",
     "Transaction",
+    "Transcription",
 ]

@@ -18,6 +18,7 @@ from pro_app.models.participant import Participant
 MODES = ("own_phone", "site_tablet", "paper", "interview")
 DOUBTS = ("clock_changed", "before_opening", "skew")
 OUTCOMES = ("submitted", "earlier", "incomplete", "closed")
+MISSED_CODES = ("too_ill", "refused", "not_reached", "technical", "site", "other")
 
 
 def one_of(column: str, values: tuple[str, ...]) -> str:
@@ -154,6 +155,24 @@ class SubmitOperation(Base):
     tapped_at: Mapped[datetime]
     received_at: Mapped[datetime]
     outcome: Mapped[str] = mapped_column(sa.String(20))
+
+
+class MissedReason(Base):
+    """Why a missed assessment was missed, as the site knows it. The newest one counts.
+
+    `staff_id` is the person who recorded it; None: at the command line.
+    """
+
+    __tablename__ = "missed_reason"
+    __table_args__ = (sa.CheckConstraint(one_of("code", MISSED_CODES), name="code"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # read by services.missed: the history of one assessment
+    assessment_id: Mapped[int] = mapped_column(sa.ForeignKey("assessment.id"), index=True)
+    code: Mapped[str] = mapped_column(sa.String(20))
+    text: Mapped[str] = mapped_column(sa.String(500))
+    at: Mapped[datetime]
+    staff_id: Mapped[int | None] = mapped_column(sa.ForeignKey("staff.id"))
 
 
 class Submission(Base):

@@ -25,6 +25,15 @@ class Participant(Base):
         sa.UniqueConstraint("study_id", "number"),
         sa.CheckConstraint("text_size BETWEEN 0 AND 2", name="text_size"),
         sa.CheckConstraint("(notice_version IS NULL) = (notice_at IS NULL)", name="notice"),
+        sa.CheckConstraint(
+            "withdrew_from IS NULL OR withdrew_from IN ('questionnaires', 'study')",
+            name="withdrew_from",
+        ),
+        sa.CheckConstraint(
+            "pause_reason IS NULL OR pause_reason IN ('hospital', 'travel', 'other')",
+            name="pause_reason",
+        ),
+        sa.CheckConstraint("(consent_version IS NULL) = (consent_on IS NULL)", name="consent"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -41,9 +50,18 @@ class Participant(Base):
     notice_language: Mapped[str | None] = mapped_column(sa.String(10))
     notice_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    # of the consent that was taken in the clinic: its version and day, never its text
+    consent_version: Mapped[str | None] = mapped_column(sa.String(40))
+    consent_on: Mapped[date | None]
+    # from when on nothing is expected; entered later, it is the first moment of that day
     withdrawn_at: Mapped[datetime | None]
+    # `questionnaires`: nothing is sent or expected, but the person stays in the `study`
+    withdrew_from: Mapped[str | None] = mapped_column(sa.String(20))
+    withdrawal_reason: Mapped[str | None] = mapped_column(sa.String(500))
     died_at: Mapped[datetime | None]
     paused_at: Mapped[datetime | None]  # no reminders from then on; the windows stay
+    paused_until: Mapped[datetime | None]  # the pause ends by itself then; None: by hand
+    pause_reason: Mapped[str | None] = mapped_column(sa.String(20))
     reminder_minute: Mapped[int | None]  # chosen hour, minutes after local midnight
     # the study version that the assessments follow; read by services.schedule: who lags behind
     scheduled_version: Mapped[int | None] = mapped_column(index=True)

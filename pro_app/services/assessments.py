@@ -58,6 +58,7 @@ def open_timepoint(
     window: Window,
     now: datetime,
     occurrence: int = 1,
+    actor: str = "site",
 ) -> list[Assessment]:
     """One assessment for each instrument of a timepoint, all with this window.
 
@@ -106,14 +107,14 @@ def open_timepoint(
     ]
     session.add_all(opened)
     session.flush()
-    entries = [_opening(assessment) for assessment in opened]
+    entries = [_opening(assessment, actor) for assessment in opened]
     audit.record(session, audit.participant_stream(participant_id), now, entries)
     return opened
 
 
-def _opening(assessment: Assessment) -> audit.Entry:
+def _opening(assessment: Assessment, actor: str) -> audit.Entry:
     return audit.Entry(
-        "site",
+        actor,
         "open_assessment",
         f"assessment/{assessment.public_id}",
         detail={

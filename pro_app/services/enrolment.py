@@ -10,8 +10,8 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pro_app.core.schedule import ENROLMENT
-from pro_app.core.study import NATIONAL_IDENTITY
+from pro_app.core.schedule import ENROLMENT, LocalDay
+from pro_app.core.study import NATIONAL_IDENTITY, StudyDefinition
 from pro_app.models import (
     AnchorDate,
     Attempt,
@@ -21,10 +21,14 @@ from pro_app.models import (
     Participant,
     Reminder,
     Site,
+    StudyVersion,
 )
 from pro_app.services import audit, passkeys, reach, reminders, schedule, secrets
+from pro_app.services.by_staff import free_text
+from pro_app.services.consents import Consent, consent_of
 from pro_app.services.studies import CurrentStudy
 
+SCOPES = ("study", "questionnaires")  # what one withdraws from
 CODE_LIFE = timedelta(hours=72)  # a printed card is used within days, or made anew
 RECOVERY_LIFE = timedelta(days=396)  # thirteen months: a card in a drawer outlives a yearly visit
 RETRY = timedelta(minutes=15)  # a code whose answer never reached the phone works again so long
@@ -45,20 +49,20 @@ def add_participant(
     language: str,
     now: datetime,
     enrolled_on: date | None = None,
+    consent: Consent | None = None,
+    actor: str = "site",
 ) -> Participant:
     """Enrol a participant, on an earlier day if entered afterwards, and place the assessments.
 
-    Raises EnrolmentError naming what is wrong.
+    A live study enrols nobody without a consent; where there is none the trail says so. Raises
+    EnrolmentError naming what is wrong.
     """
     definition = study.definition
-    if NATIONAL_IDENTITY.search(number):
-        raise EnrolmentError("the study number has the shape of a national identity number")
-    if not definition.number_pattern.fullmatch(number):
-        pattern = definition.number_pattern.pattern
-        raise EnrolmentError(f"the study number {number!r} does not fit the pattern {pattern}")
-    if language not in definition.languages:
-        known = ", ".join(definition.languages)
-        raise EnrolmentError(f"the study has no language {language!r}; it has {known}")
+    fault = number_fault(definition, site_code, number) or language_fault(definition, language)
+    if fault is not None:
+        raise EnrolmentError(fault)
+    if consent is None and definition.status == "live":
+        raise EnrolmentError("a live study needs the version and the day of the consent")
     site = session.scalar(sa.select(Site).where(Site.study_id == study.id, Site.code == site_code))
     if site is None:
         raise EnrolmentError(f"the study has no site {site_code!r}")
@@ -66,6 +70,9 @@ def add_participant(
     day = enrolled_on or today
     if day > today:
         raise EnrolmentError("the day of enrolment lies in the future")
+    fault = None if consent is None else consent.fault(today)
+    if fault is not None:
+        raise EnrolmentError(fault)
     taken = sa.select(Participant.id).where(
         Participant.study_id == study.id, Participant.number == number
     )
@@ -74,15 +81,45 @@ def add_participant(
     participant = Participant(
         study_id=study.id, site_id=site.id, number=number, language=language, created_at=now
     )
+    if consent is not None:
+        participant.consent_version, participant.consent_on = consent.version, consent.on
     session.add(participant)
     session.flush()
     session.add(AnchorDate(participant_id=participant.id, anchor=ENROLMENT, day=day))
     session.flush()
-    detail = {"number": number, "language": language, ENROLMENT: day.isoformat()}
-    entry = audit.Entry("site", "enrol", "participant", detail=detail)
+    entry = enrolled_entry(number, language, day, consent, actor)
     audit.record(session, audit.participant_stream(participant.id), now, [entry])
-    schedule.enter(session, study, participant.id, now)
+    schedule.enter(session, study, [participant.id], now)
+    reminders.plan_for(session, study, [participant.id], now)
     return participant
+
+
+def number_fault(definition: StudyDefinition, site_code: str, number: str) -> str | None:
+    """What is wrong with a study number at a site; None if nothing is."""
+    if NATIONAL_IDENTITY.search(number):
+        return "the study number has the shape of a national identity number"
+    pattern = definition.number_pattern_of(site_code)
+    if not pattern.fullmatch(number):
+        return f"the study number {number!r} does not fit the pattern {pattern.pattern}"
+    return None
+
+
+def language_fault(definition: StudyDefinition, language: str) -> str | None:
+    """What is wrong with a participant's language; None if the study has it."""
+    if language in definition.languages:
+        return None
+    return f"the study has no language {language!r}; it has {', '.join(definition.languages)}"
+
+
+def enrolled_entry(
+    number: str, language: str, day: date, consent: Consent | None, actor: str
+) -> audit.Entry:
+    """What the trail tells of an enrolment."""
+    told = "not recorded" if consent is None else consent.told()
+    detail = {
+        "number": number, "language": language, ENROLMENT: day.isoformat(), "consent": told,
+    }  # fmt: skip
+    return audit.Entry(actor, "enrol", "participant", detail=detail)
 
 
 def issue_code(
@@ -95,23 +132,27 @@ def issue_code(
     kind: str = "joining",
     maker_id: int | None = None,
     life: timedelta | None = None,
+    actor: str = "site",
 ) -> str:
     """A new code; every older one of its kind is dead, and with `phone_lost` every phone and
     passkey.
 
-    The site makes it, or the participant on the device `maker_id`. A `recovery` code is longer
-    and lives for long; `life` is for one that lives otherwise.
+    The site makes it (`actor`), or the participant on the device `maker_id`. A `recovery` code is
+    longer and lives for long; `life` is for one that lives otherwise. Raises EnrolmentError for
+    who takes no part any more, and in a live study for who has no consent on record.
     """
     participant = audit.lock_participant(session, participant_id)
     if participant.died_at is not None:
         raise EnrolmentError(f"{participant.number} has died")
     if participant.withdrawn_at is not None:
         raise EnrolmentError(f"{participant.number} has withdrawn; readmit first")
+    if consent_of(participant) is None and _is_live(session, participant.study_id):
+        raise EnrolmentError(f"{participant.number} has no consent on record")
     recovery = kind == "recovery"
     _replace_codes(session, participant_id, now, kind)
     if phone_lost:
-        revoke_devices(session, Device.participant_id == participant_id, now, "site")
-        passkeys.revoke(session, participant_id, now, "site")
+        revoke_devices(session, Device.participant_id == participant_id, now, actor)
+        passkeys.revoke(session, participant_id, now, actor)
     session.execute(
         sa.update(CodeRequest)
         .where(CodeRequest.participant_id == participant_id, CodeRequest.handled_at.is_(None))
@@ -129,11 +170,18 @@ def issue_code(
         )
     )
     session.flush()
-    actor = "site" if maker_id is None else f"participant/device {maker_id}"
+    if maker_id is not None:
+        actor = f"participant/device {maker_id}"
     detail = {"kind": kind} if recovery else {}
     entry = audit.Entry(actor, "issue_code", "participant", detail=detail)
     audit.record(session, audit.participant_stream(participant_id), now, [entry])
     return code
+
+
+def _is_live(session: Session, study_id: int) -> bool:
+    newest = sa.select(StudyVersion.definition).where(StudyVersion.study_id == study_id)
+    definition = session.scalar(newest.order_by(StudyVersion.number.desc()).limit(1))
+    return definition is not None and definition["status"] == "live"
 
 
 def _replace_codes(
@@ -167,23 +215,80 @@ def revoke_devices(
         audit.record(session, audit.participant_stream(device.participant_id), now, [entry])
 
 
-def withdraw(session: Session, participant_id: int, now: datetime) -> None:
-    """End participation: devices, sessions and codes are dead at once; the data stay."""
+def withdraw(
+    session: Session,
+    participant_id: int,
+    now: datetime,
+    actor: str = "site",
+    *,
+    scope: str = "study",
+    reason: str = "",
+    on: LocalDay | None = None,
+) -> None:
+    """End participation: devices, sessions and codes are dead at once; the data stay.
+
+    Of scope `questionnaires` nothing is sent or expected any more, but the person stays in the
+    study and may still withdraw from that. `on` is the day of withdrawal, if that was
+    earlier than today. Raises EnrolmentError.
+    """
+    if scope not in SCOPES:
+        raise EnrolmentError(f"one withdraws from {' or '.join(SCOPES)}, not from {scope!r}")
+    told = free_text(reason, EnrolmentError)
     participant = audit.lock_participant(session, participant_id)
-    if participant.withdrawn_at is None:
-        participant.withdrawn_at = now
-        _end(session, participant_id, "withdrawn", "withdraw", now)
+    before = participant.withdrew_from
+    if participant.withdrawn_at is not None and (before, scope) != ("questionnaires", "study"):
+        return
+    moment = _moment(session, participant_id, on, now)
+    participant.withdrawn_at = participant.withdrawn_at or moment  # nothing was expected since
+    participant.withdrew_from = scope
+    participant.withdrawal_reason = told or None
+    detail = {"from": scope, "since": moment.isoformat()} | ({"reason": told} if told else {})
+    entry = audit.Entry(actor, "withdraw", "participant", "withdrew_from", before, scope, detail)
+    _end(session, participant_id, "withdrawn", entry, now)
 
 
-def record_death(session: Session, participant_id: int, now: datetime) -> None:
-    """A participant has died: nothing is sent or expected any more, phones and codes are dead."""
+def record_death(
+    session: Session,
+    participant_id: int,
+    now: datetime,
+    actor: str = "site",
+    *,
+    on: LocalDay | None = None,
+) -> None:
+    """A participant has died: nothing is sent or expected any more, phones and codes are dead.
+
+    `on` is the day of death, if that was earlier than today. Raises EnrolmentError.
+    """
     participant = audit.lock_participant(session, participant_id)
     if participant.died_at is None:
-        participant.died_at = now
-        _end(session, participant_id, "died", "record_death", now)
+        participant.died_at = _moment(session, participant_id, on, now)
+        detail = {"since": participant.died_at.isoformat()}
+        entry = audit.Entry(actor, "record_death", "participant", detail=detail)
+        _end(session, participant_id, "died", entry, now)
 
 
-def _end(session: Session, participant_id: int, reason: str, action: str, now: datetime) -> None:
+def _moment(session: Session, participant_id: int, on: LocalDay | None, now: datetime) -> datetime:
+    """From when on participation has ended: the first moment of an earlier day, else now.
+
+    Raises EnrolmentError for a day in the future or before enrolment.
+    """
+    if on is None or on.day == now.astimezone(on.zone).date():
+        return now
+    if on.begins_at > now:
+        raise EnrolmentError("the day lies in the future")
+    enrolled_on = session.scalar(
+        sa.select(AnchorDate.day).where(
+            AnchorDate.participant_id == participant_id, AnchorDate.anchor == ENROLMENT
+        )
+    )
+    if enrolled_on is not None and on.day < enrolled_on:
+        raise EnrolmentError(f"the day lies before enrolment on {enrolled_on}")
+    return on.begins_at
+
+
+def _end(
+    session: Session, participant_id: int, reason: str, entry: audit.Entry, now: datetime
+) -> None:
     """Let in and reach nobody of this participant any more, and put it on record."""
     _replace_codes(session, participant_id, now)
     session.execute(
@@ -192,24 +297,27 @@ def _end(session: Session, participant_id: int, reason: str, action: str, now: d
         .values(revoked_at=now)
     )
     session.flush()
-    passkeys.revoke(session, participant_id, now, "site")
+    passkeys.revoke(session, participant_id, now, entry.actor)
     reminders.cancel(session, Reminder.participant_id == participant_id, reason)
     reach.forget(session, participant_id)
-    entry = audit.Entry("site", action, "participant")
     audit.record(session, audit.participant_stream(participant_id), now, [entry])
 
 
-def readmit(session: Session, participant_id: int, now: datetime) -> None:
-    """Take a withdrawn participant in again, after a new consent, or undo a death that was
-    recorded for the wrong person; a new code is needed."""
+def readmit(session: Session, participant_id: int, now: datetime, actor: str = "site") -> None:
+    """Take a withdrawn participant in again, or undo a death that was recorded for the wrong
+    person; a new code is needed. Who had withdrawn from the study needs a new consent on record,
+    too."""
     participant = audit.lock_participant(session, participant_id)
     if participant.withdrawn_at is None and participant.died_at is None:
         raise EnrolmentError(f"{participant.number} has not withdrawn")
     undone = "readmit" if participant.died_at is None else "undo_death"
+    if participant.withdrew_from == "study":
+        participant.consent_version = participant.consent_on = None
     participant.withdrawn_at = participant.died_at = None
+    participant.withdrew_from = participant.withdrawal_reason = None
     participant.scheduled_version = None  # the planner follows the study again
     session.flush()
-    entry = audit.Entry("site", undone, "participant")
+    entry = audit.Entry(actor, undone, "participant")
     audit.record(session, audit.participant_stream(participant_id), now, [entry])
 
 

@@ -1,5 +1,5 @@
 """What participants do with their phones themselves: another place to open the app, signing out,
-and what the site sees of it."""
+and what the site sees and can do of it."""
 
 from __future__ import annotations
 
@@ -68,6 +68,19 @@ def sign_out(session: Session, participant_id: int, device_id: int, now: datetim
     passkeys.revoke(session, participant_id, now, actor, which)
     entry = audit.Entry(actor, "sign_out", f"device/{device.id}")
     audit.record(session, audit.participant_stream(participant_id), now, [entry])
+
+
+def revoke(
+    session: Session, participant_id: int, device_id: int, now: datetime, actor: str = "site"
+) -> None:
+    """Let one phone of a participant open nothing any more, and the passkeys made or last used on
+    it; somebody else's phone, or one that opens nothing, changes nothing."""
+    audit.lock_participant(session, participant_id)
+    own = sa.and_(Device.id == device_id, Device.participant_id == participant_id)
+    if session.scalar(sa.select(Device.id).where(own, Device.revoked_at.is_(None))) is None:
+        return
+    enrolment.revoke_devices(session, own, now, actor)
+    passkeys.revoke(session, participant_id, now, actor, passkeys.of_device(device_id))
 
 
 def joined(session: Session, participant_id: int, now: datetime) -> Sequence[Device]:

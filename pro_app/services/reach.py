@@ -147,9 +147,15 @@ def _keep_newest(session: Session, participant_id: int) -> None:
 
 
 def _record(
-    session: Session, participant_id: int, device_id: int | None, action: str, now: datetime
+    session: Session,
+    participant_id: int,
+    device_id: int | None,
+    action: str,
+    now: datetime,
+    actor: str = "site",
 ) -> None:
-    actor = "site" if device_id is None else f"participant/device {device_id}"
+    if device_id is not None:
+        actor = f"participant/device {device_id}"
     target = "participant" if device_id is None else f"device/{device_id}"
     entry = audit.Entry(actor, action, target)
     audit.record(session, audit.participant_stream(participant_id), now, [entry])
@@ -220,18 +226,19 @@ def set_email(
     device_id: int | None,
     text: str,
     now: datetime,
+    actor: str = "site",
 ) -> None:
     """Take an e-mail address for reminders, or with an empty text remove it. Without a device
-    it is the site that does so. Raises ReachError."""
+    it is the site that does so, by `actor`. Raises ReachError."""
     address = text.strip()
-    if address and (address_fault(address) or NATIONAL_IDENTITY.search(address)):
+    if address and email_fault(address):
         raise ReachError("email")
     audit.lock_participant(session, participant_id)
     row = session.scalar(sa.select(Contact).where(Contact.participant_id == participant_id))
     if not address:
         if row is not None:
             session.delete(row)
-            _record(session, participant_id, device_id, "remove_email", now)
+            _record(session, participant_id, device_id, "remove_email", now, actor)
         return
     if row is None:
         row = Contact(participant_id=participant_id)
@@ -240,7 +247,12 @@ def set_email(
         return
     row.email, row.bounced_at, row.created_at = office.vault.lock(address), None, now
     session.flush()
-    _record(session, participant_id, device_id, "set_email", now)
+    _record(session, participant_id, device_id, "set_email", now, actor)
+
+
+def email_fault(address: str) -> bool:
+    """Whether this is no address that can be written to, or one that tells who somebody is."""
+    return bool(address_fault(address) or NATIONAL_IDENTITY.search(address))
 
 
 def email_of(session: Session, office: PostOffice, participant_id: int) -> str | None:

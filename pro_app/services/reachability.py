@@ -21,6 +21,7 @@ from pro_app.models import (
     Subscription,
 )
 from pro_app.services import status
+from pro_app.services.reminders import is_paused
 from pro_app.services.studies import CurrentStudy
 
 
@@ -31,7 +32,7 @@ class Reachability:
     `push` is `on`, `lost` (the push service knows the phone no more), `denied`, `unsupported`,
     `not_installed`, `off` or `no_phone`; `email` is `on`, `bounced` or `none`. The moments are
     the last ones: accepted by a service is not delivered, shown is the phone's own word, opened
-    is certain.
+    is certain. A pause may end by itself at `paused_until`.
     """
 
     push: str
@@ -40,6 +41,7 @@ class Reachability:
     accepted_at: datetime | None
     shown_at: datetime | None
     opened_at: datetime | None
+    paused_until: datetime | None = None
 
     @property
     def reachable(self) -> bool:
@@ -47,8 +49,8 @@ class Reachability:
         return not self.paused and "on" in {self.push, self.email}
 
 
-def reachability(session: Session, participant_id: int) -> Reachability:
-    """What is known of how to reach a participant."""
+def reachability(session: Session, participant_id: int, now: datetime) -> Reachability:
+    """What is known at `now` of how to reach a participant."""
     participant = session.get_one(Participant, participant_id)
     bounced = session.execute(
         sa.select(Contact.bounced_at).where(Contact.participant_id == participant_id)
@@ -61,8 +63,9 @@ def reachability(session: Session, participant_id: int) -> Reachability:
             sa.func.max(Message.opened_at),
         ).where(Message.participant_id == participant_id)
     ).one()
-    paused = participant.paused_at is not None
-    return Reachability(_push_state(session, participant_id), email, paused, *last)
+    paused = is_paused(participant.paused_at, participant.paused_until, now)
+    until = participant.paused_until if paused else None
+    return Reachability(_push_state(session, participant_id), email, paused, *last, until)
 
 
 def _push_state(session: Session, participant_id: int) -> str:
@@ -128,5 +131,5 @@ def calls(session: Session, study: CurrentStudy, library: Library, now: datetime
         .group_by(Participant.id, Assessment.id, Submission.id)
         .order_by(Participant.number, Assessment.opens_at, Assessment.place)
     ).all()
-    known = {row.id: reachability(session, row.id) for row in rows}
+    known = {row.id: reachability(session, row.id, now) for row in rows}
     return [Call(*row[:6], Status(row.status), known[row.id]) for row in rows]

@@ -65,6 +65,7 @@ _due = (
         Participant.withdrawn_at,
         Participant.died_at,
         Participant.paused_at,
+        Participant.paused_until,
     )
     .join(Assessment, Assessment.id == Reminder.assessment_id)
     .join(Participant, Participant.id == Reminder.participant_id)
@@ -172,7 +173,7 @@ class _Looking:
             status=state,
             expires_at=row.expires_at,
             ended=ended,
-            paused=row.paused_at is not None,
+            paused=reminders.is_paused(row.paused_at, row.paused_until, self.now),
             offered=shown or row.begun,
             later_due=row.planned_for < self.latest[row.assessment_id, row.channel],
             unless_opened=row.step in _unless_opened(definition),

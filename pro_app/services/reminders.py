@@ -8,7 +8,7 @@ never planned again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, aliased
 
 from pro_app.core import reminders
 from pro_app.core.library import Library
-from pro_app.core.schedule import Window
+from pro_app.core.schedule import LocalDay, Window
 from pro_app.models import Assessment, Base, Database, Participant, Reminder, Study, Submission
 from pro_app.services import audit, schedule, studies
 from pro_app.services.studies import CurrentStudy
@@ -83,10 +83,11 @@ _unplanned = (
         Assessment.closes_at,
         Participant.id.label("participant_id"),
         Participant.reminder_minute,
+        Participant.paused_until,
         sa.or_(
             Participant.withdrawn_at.is_not(None),
             Participant.died_at.is_not(None),
-            Participant.paused_at.is_not(None),
+            sa.and_(Participant.paused_at.is_not(None), Participant.paused_until.is_(None)),
             Submission.id.is_not(None),
         ).label("ended"),
     )
@@ -110,14 +111,15 @@ def _plan(
     fallen = _fallen(session, [one.id for one in found])
     rows: list[dict[str, Any]] = []
     for one in found:
-        if one.ended or one.closes_at <= now:
+        since = max(now, one.paused_until or now)  # as if a pause with an end were over
+        if one.ended or one.closes_at <= since:
             continue
         window = Window(one.opens_at, one.due_at, one.closes_at)
         minute = rules.minute_of(one.reminder_minute, one.participant_id)
         for planned in reminders.plan(window, rules, minute, zone):
             due: datetime | None = planned.due_at
-            if planned.due_at < now:  # entered late: nothing goes for a past time
-                due = rules.slot_before(planned.expires_at, now, minute, zone)
+            if planned.due_at < since:  # entered late: nothing goes for a past time
+                due = rules.slot_before(planned.expires_at, since, minute, zone)
             if due is None:
                 continue
             for channel in (planned.channel.value, *fallen.get((one.id, planned.step), ())):
@@ -215,7 +217,9 @@ def add_fallback(session: sa.Connection, rows: list[dict[str, Any]]) -> None:
     insert_or_leave(session, Reminder, rows)
 
 
-def replan(session: Session, participant_ids: Sequence[int], now: datetime) -> None:
+def replan(
+    session: Session, participant_ids: Sequence[int], now: datetime, reason: str = "moved"
+) -> None:
     """Have the reminders of participants planned anew: cancelled now, revived by planning."""
     session.execute(
         sa.update(Assessment)
@@ -223,7 +227,7 @@ def replan(session: Session, participant_ids: Sequence[int], now: datetime) -> N
         .values(planned_at=None)
         .execution_options(synchronize_session=False)
     )
-    cancel(session, Reminder.participant_id.in_(participant_ids), "moved")
+    cancel(session, Reminder.participant_id.in_(participant_ids), reason)
 
 
 def withdraw_plan(session: Session, assessment_ids: Sequence[int]) -> None:
@@ -256,29 +260,76 @@ def count_planned(session: Session, assessment_ids: Sequence[int]) -> int:
     return session.scalar(found) or 0
 
 
-def pause(session: Session, participant_id: int, now: datetime) -> None:
-    """Send this participant nothing from now on; the windows stay as they are."""
+class PauseError(Exception):
+    """A pause that cannot be; the message says why."""
+
+
+PAUSE_REASONS = ("hospital", "travel", "other")
+
+
+def is_paused(paused_at: datetime | None, until: datetime | None, now: datetime) -> bool:
+    """Whether a pause lasts at `now`: one with an end is over by itself from then on."""
+    return paused_at is not None and (until is None or now < until)
+
+
+def pause(
+    session: Session,
+    participant_id: int,
+    now: datetime,
+    *,
+    reason: str | None = None,
+    until: LocalDay | None = None,
+    actor: str = "site",
+) -> None:
+    """Send this participant nothing from now on; the windows stay as they are.
+
+    On the day `until` reminders go again by themselves: the planner plans them for then. Pausing
+    again changes reason and end. Raises PauseError.
+    """
+    if reason is not None and reason not in PAUSE_REASONS:
+        raise PauseError(f"the reason must be one of {', '.join(PAUSE_REASONS)}")
+    ends_at = None if until is None else until.begins_at
+    if ends_at is not None and ends_at <= now:
+        raise PauseError("the day on which the pause ends must come after today")
     participant = audit.lock_participant(session, participant_id)
-    if participant.paused_at is None:
+    lasting = is_paused(participant.paused_at, participant.paused_until, now)
+    if lasting and (participant.pause_reason, participant.paused_until) == (reason, ends_at):
+        return
+    if not lasting:
         participant.paused_at = now
-        session.flush()
+    participant.pause_reason, participant.paused_until = reason, ends_at
+    session.flush()
+    if until is None:
         cancel(session, Reminder.participant_id == participant_id, "paused")
-        _record(session, participant_id, "pause_reminders", now)
+    else:
+        replan(session, [participant_id], now, "paused")
+    detail = {"reason": reason, "until": None if until is None else until.day.isoformat()}
+    told = {name: value for name, value in detail.items() if value is not None}
+    _record(session, participant_id, "pause_reminders", now, actor, told)
 
 
-def resume(session: Session, study: CurrentStudy, participant_id: int, now: datetime) -> None:
+def resume(
+    session: Session, study: CurrentStudy, participant_id: int, now: datetime, actor: str = "site"
+) -> None:
     """Send reminders again: those of today and later, none of the time between twice."""
     participant = audit.lock_participant(session, participant_id)
     if participant.paused_at is not None:
-        participant.paused_at = None
+        participant.paused_at = participant.paused_until = participant.pause_reason = None
         session.flush()
         replan(session, [participant_id], now)
         plan_for(session, study, [participant_id], now)
-        _record(session, participant_id, "resume_reminders", now)
+        _record(session, participant_id, "resume_reminders", now, actor, {})
 
 
-def _record(session: Session, participant_id: int, action: str, now: datetime) -> None:
-    entry = audit.Entry("site", action, "participant")
+def _record(
+    session: Session,
+    participant_id: int,
+    action: str,
+    now: datetime,
+    actor: str,
+    detail: Mapping[str, Any],
+) -> None:
+    entry = audit.Entry(actor, action, "participant", detail=detail)
     audit.record(session, audit.participant_stream(participant_id), now, [entry])
 
 

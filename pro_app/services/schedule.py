@@ -130,14 +130,18 @@ def set_anchor(
     anchor: str,
     day: date | None,
     now: datetime,
+    actor: str = "site",
 ) -> Diff:
     """Set, correct or (with None) take back an anchor's day, and move what nobody has begun.
 
-    Raises ScheduleError for an unknown anchor or a participant who has withdrawn or died.
+    Raises ScheduleError for an unknown anchor or a participant who has withdrawn from the study
+    or died.
     """
     participant = audit.lock_participant(session, participant_id)
-    if participant.withdrawn_at is not None or participant.died_at is not None:
-        ended = "has withdrawn" if participant.withdrawn_at is not None else "has died"
+    withdrawn = participant.withdrawn_at is not None
+    staying = participant.withdrew_from == "questionnaires"  # but expected to answer nothing
+    if participant.died_at is not None or (withdrawn and not staying):
+        ended = "has withdrawn" if withdrawn else "has died"
         raise ScheduleError(f"{participant.number} {ended}")
     diff = preview(session, study, instruments, participant_id, anchor, day)
     if diff.before == day:
@@ -154,7 +158,7 @@ def set_anchor(
     else:
         row.day = day
     session.flush()
-    entry = audit.Entry("site", "set_anchor", "participant", anchor, _text(diff.before), _text(day))
+    entry = audit.Entry(actor, "set_anchor", "participant", anchor, _text(diff.before), _text(day))
     audit.record(session, audit.participant_stream(participant_id), now, [entry])
     there = _there(session, [participant_id]).get(participant_id, {})
     _apply(session, now, {participant_id: list(diff.changes)}, {participant_id: there})
@@ -166,20 +170,23 @@ def _text(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
 
 
-def enter(session: Session, study: CurrentStudy, participant_id: int, now: datetime) -> None:
-    """Place a new participant's assessments: what has closed by now was never offered."""
+def enter(
+    session: Session, study: CurrentStudy, participant_ids: Sequence[int], now: datetime
+) -> None:
+    """Place new participants' assessments: what has closed by now was never offered. Reminders
+    are the planner's."""
+    days = _anchors(session, participant_ids)
     changes = {
-        participant_id: schedule.reconcile(
-            _expected(study.definition, anchors(session, participant_id)), {}, study.since
-        )
+        one: schedule.reconcile(_expected(study.definition, days[one]), {}, study.since)
+        for one in participant_ids
     }
     _apply(session, now, changes, {})
     session.execute(
         sa.update(Participant)
-        .where(Participant.id == participant_id)
+        .where(Participant.id.in_(participant_ids))
         .values(scheduled_version=study.version)
+        .execution_options(synchronize_session=False)
     )
-    reminders.plan_for(session, study, [participant_id], now)
 
 
 def follow(

@@ -20,6 +20,7 @@ from pro_app.models import Assessment, Message, Participant, Reminder, Submissio
 from pro_app.services import assessments
 from pro_app.services import schedule as scheduling
 from pro_app.services.assessments import Known
+from pro_app.services.reminders import is_paused
 from pro_app.services.studies import CurrentStudy
 
 
@@ -57,7 +58,8 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Everything that was and will be. `ended` is `withdrawn` or `died`."""
+    """Everything that was and will be. `ended` is `withdrawn` or `died`; a pause may end by
+    itself at `paused_until`."""
 
     number: str
     zone: ZoneInfo
@@ -66,6 +68,7 @@ class Timeline:
     paused: bool
     stages: tuple[Stage, ...]
     waiting: Mapping[str, Sequence[str]]
+    paused_until: datetime | None = None
 
 
 def timeline(
@@ -100,14 +103,16 @@ def timeline(
             )
         )
     ended = "died" if participant.died_at else "withdrawn" if participant.withdrawn_at else None
+    paused = is_paused(participant.paused_at, participant.paused_until, now)
     return Timeline(
         participant.number,
         definition.zone,
         {one.code: days[one.code] for one in definition.anchors if one.code in days},
         ended,
-        participant.paused_at is not None,
+        paused,
         tuple(stages),
         schedule.waiting(definition.timepoints, days) if ended is None else {},
+        participant.paused_until if paused else None,
     )
 
 

@@ -117,7 +117,7 @@ def test_a_reminder_reaches_a_real_browser_in_tamil_and_opens_the_questionnaire(
     firefox.switch_to(f"/questionnaires/{lupusqol.public_id}")
     record.eventually(lambda: _known(trial), {"accepted", "shown", "opened"})
     with trial.database.reading() as session:
-        assert reachability.reachability(session, person.id).push == "on"
+        assert reachability.reachability(session, person.id, trial.clock()).push == "on"
     assert work(server, trial).sent == 0
 
 
@@ -171,7 +171,7 @@ def test_a_dead_subscription_is_made_anew_at_the_next_start(
     clock.forward(days=1)
     assert work(server, trial).failed >= 2
     with trial.database.reading() as session:
-        assert reachability.reachability(session, person.id).push == "lost"
+        assert reachability.reachability(session, person.id, trial.clock()).push == "lost"
     firefox.open(f"{server.url}/today")
     fill(firefox, "#pin", PIN)
     firefox.click("main .btn")
@@ -188,4 +188,4 @@ def _known(trial: Trial) -> set[str]:
 
 def _push(trial: Trial, person: Enrolled) -> str:
     with trial.database.reading() as session:
-        return reachability.reachability(session, person.id).push
+        return reachability.reachability(session, person.id, trial.clock()).push

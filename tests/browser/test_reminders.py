@@ -189,7 +189,7 @@ class Reminded:
     def push_state(self) -> str:
         """What the site sees."""
         with self.site.database.reading() as session:
-            return reachability.reachability(session, self.person.id).push
+            return reachability.reachability(session, self.person.id, self.site.clock()).push
 
     def posted(self) -> int:
         """How many subscriptions have reached the server."""

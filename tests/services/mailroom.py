@@ -132,7 +132,7 @@ class Mailroom:
     def reachability(self, person: Enrolled) -> Reachability:
         """What is known of how to reach a person."""
         with self.trial.database.reading() as session:
-            return reachability.reachability(session, person.id)
+            return reachability.reachability(session, person.id, self.trial.clock())
 
     def calls(self) -> list[Call]:
         """The site's list of people to call."""

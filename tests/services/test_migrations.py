@@ -19,8 +19,8 @@ from pro_app.services import audit
 from tests.conftest import BOTH, Site, make_database
 
 APPEND_ONLY = (
-    "answer", "audit_entry", "delivery", "score", "study_version", "submission",
-    "submit_operation",
+    "answer", "audit_entry", "call", "delivery", "missed_reason", "score", "study_version",
+    "submission", "submit_operation",
 )  # fmt: skip
 
 
@@ -79,6 +79,27 @@ def test_rows_of_before_the_journals_get_what_is_missing(bare: Database) -> None
     downgrade(bare, "0002")
     with bare.reading() as session:
         assert session.scalar(sa.text("SELECT count(*) FROM device")) == 1
+
+
+def test_who_withdrew_before_there_were_kinds_withdrew_from_the_study(bare: Database) -> None:
+    upgrade(bare, "0005")
+    with bare.writing() as session:
+        for statement in (
+            "INSERT INTO study (id, code, created_at) VALUES (1, 'old', '2026-01-01')",
+            "INSERT INTO site (id, study_id, code, name) VALUES (1, 1, '01', 'Here')",
+            "INSERT INTO participant (id, public_id, study_id, site_id, number, language, "
+            "text_size, created_at, withdrawn_at) VALUES "
+            "(1, 'a', 1, 1, '01-001', 'en', 0, '2026-01-01', NULL), "
+            "(2, 'b', 1, 1, '01-002', 'en', 0, '2026-01-01', '2026-02-01')",
+        ):
+            session.execute(sa.text(statement))
+    upgrade(bare)
+    with bare.reading() as session:
+        people = session.scalars(sa.select(Participant).order_by(Participant.id)).all()
+        assert [one.withdrew_from for one in people] == [None, "study"]
+    downgrade(bare, "0005")
+    with bare.reading() as session:
+        assert session.scalar(sa.text("SELECT count(*) FROM participant")) == 2
 
 
 NOON = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
@@ -148,6 +169,11 @@ def test_foreign_keys_have_an_index_or_a_reason() -> None:
         ("anchor_date", "participant_id"),  # first of a unique constraint
         ("message", "participant_id"),  # first of a unique constraint
         ("reminder", "assessment_id"),  # first of a unique constraint
+        ("missed_reason", "staff_id"),  # found from the assessment
+        ("call", "assessment_id"),  # found among the participant's own
+        ("call", "staff_id"),
+        ("transcription", "entered_by"),  # found from the assessment
+        ("transcription", "checked_by"),
     }
     for table in Base.metadata.tables.values():
         for column in table.columns:
@@ -163,7 +189,20 @@ def full(site: Site) -> Site:
     assessment = site.open(person)[0]
     site.answer_all(assessment)
     site.submit(assessment)
-    rows = [
+    rows: list[tuple[str, dict[str, Any]]] = [
+        (
+            "missed_reason",
+            {"assessment_id": assessment.id, "code": "other", "text": "", "at": site.clock()},
+        ),
+        (
+            "call",
+            {
+                "participant_id": assessment.participant_id,
+                "at": site.clock(),
+                "channel": "note",
+                "text": "came by",
+            },
+        ),
         (
             "message",
             {

@@ -68,7 +68,7 @@ def join_again(trial: Trial, person: Enrolled) -> int:
 
 def known(trial: Trial, person: Enrolled) -> Reachability:
     with trial.database.reading() as session:
-        return reachability.reachability(session, person.id)
+        return reachability.reachability(session, person.id, trial.clock())
 
 
 def report(trial: Trial, person: Enrolled, device: int, permission: str) -> None:

@@ -65,7 +65,7 @@ class Rig:
     def push_state(self) -> str:
         """What the site sees."""
         with self.trial.database.reading() as session:
-            return reachability.reachability(session, self.person.id).push
+            return reachability.reachability(session, self.person.id, self.trial.clock()).push
 
     def turn_on(self, endpoint: str = ENDPOINT) -> None:
         """As the page's script does, after the browser's question was answered."""
