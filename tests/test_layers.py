@@ -34,7 +34,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         },
         {
             "babel", "brotli", "flask", "flask_babel", "flask_compress", "flask_wtf", "jinja2",
-            "markupsafe", "rcssmin", "rjsmin", "sqlalchemy", "werkzeug",
+            "markupsafe", "rcssmin", "rjsmin", "segno", "sqlalchemy", "werkzeug",
         },
     ),
 }  # fmt: skip

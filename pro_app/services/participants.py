@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from pro_app.models import (
     Device,
     JoiningCode,
     Participant,
+    Site,
     Submission,
     SubmitOperation,
 )
@@ -34,6 +35,20 @@ def find(session: Session, study_id: int, number: str) -> Participant | None:
     return session.scalar(
         sa.select(Participant).where(Participant.study_id == study_id, Participant.number == number)
     )
+
+
+def among(study: CurrentStudy, site_ids: frozenset[int] | None) -> sa.ColumnElement[bool]:
+    """The study's participants at these sites; None: at all of them."""
+    of_study = Participant.study_id == study.id
+    return of_study if site_ids is None else of_study & Participant.site_id.in_(sorted(site_ids))
+
+
+def sites(session: Session, study_id: int, covered: frozenset[int] | None) -> Sequence[Site]:
+    """A study's sites by code; those alone that are covered, unless all (None) are."""
+    found = sa.select(Site).where(Site.study_id == study_id).order_by(Site.code)
+    if covered is not None:
+        found = found.where(Site.id.in_(covered))
+    return session.scalars(found).all()
 
 
 @dataclass(frozen=True, slots=True)

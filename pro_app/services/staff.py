@@ -322,13 +322,15 @@ def posts(
     }
 
 
-def studies_of(session: Session, staff_id: int, now: datetime) -> list[str]:
-    """The codes of the studies in which a person may do anything now."""
-    found = session.scalars(
-        sa.select(Study.code)
+def roles_by_study(session: Session, staff_id: int, now: datetime) -> dict[str, set[str]]:
+    """By the code of each study in which a person may do anything now, the roles there."""
+    rows = session.execute(
+        sa.select(Study.code, StaffRole.role)
         .join(StaffRole, StaffRole.study_id == Study.id)
         .where(StaffRole.staff_id == staff_id, living(now))
-        .group_by(Study.code)
         .order_by(Study.code)
     )
-    return list(found)
+    found: dict[str, set[str]] = {}
+    for code, role in rows:
+        found.setdefault(code, set()).add(role)
+    return found

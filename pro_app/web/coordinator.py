@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 import segno
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, g, redirect, render_template, request, url_for
 from flask_babel import force_locale
 from flask_babel import gettext as _
 from markupsafe import Markup
@@ -19,6 +19,8 @@ from pro_app.core.schedule import ENROLMENT, LocalDay
 from pro_app.core.study import LANGUAGES
 from pro_app.models import Participant
 from pro_app.services import (
+    audit,
+    completion,
     enrolment,
     participants,
     phones,
@@ -28,7 +30,8 @@ from pro_app.services import (
     schedule,
     timeline,
 )
-from pro_app.services.enrolment import Consent, EnrolmentError
+from pro_app.services.consents import Consent
+from pro_app.services.enrolment import EnrolmentError
 from pro_app.services.reminders import PauseError
 from pro_app.services.schedule import ScheduleError
 from pro_app.web import locale, staff_access, staff_words
@@ -43,15 +46,45 @@ PARTICIPANT = "/participants/<number>"
 
 @blueprint.url_value_preprocessor
 def _take_study(_endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """The study of the address is known to `staff_access.admit`; views need not take it."""
-    if values is not None:
-        values.pop("study", None)
+    """The study of the address is for `staff_access.admit`; views need not take it."""
+    g.study_code = "" if values is None else values.pop("study", "")
 
 
 def _to(number: str) -> BaseResponse:
     """Back to a participant's page after something was done there."""
     study = staff_access.post().study.definition.code
     return redirect(url_for("coordinator.participant", study=study, number=number), 303)
+
+
+@blueprint.get("/completion")
+@staff_only(*PEOPLE)
+def matrix() -> str:
+    """Every participant by every timepoint, searched by number and turned page by page."""
+    here, now = staff_access.post(), house().clock()
+    search, page = request.args.get("q", "").strip(), request.args.get("page", "1")
+    with house().database.reading() as database:
+        covered = here.covers(*PEOPLE)
+        sites = participants.sites(database, here.study.id, covered)
+        chosen = [one for one in sites if one.code == request.args.get("site")]
+        found = completion.matrix(
+            database,
+            here.study,
+            house().library,
+            frozenset(one.id for one in chosen) if chosen else covered,
+            now,
+            search,
+            int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1,
+        )
+    return render_template(
+        "coordinator/matrix.html",
+        found=found,
+        sites=sites,
+        site=chosen[0].code if chosen else "",
+        search=search,
+        words=staff_words,
+        instruments={code: one.name for code, one in house().library.instruments.items()},
+        room="coordinator.matrix",
+    )
 
 
 @blueprint.get("/enrol")
@@ -69,7 +102,12 @@ def _enrol_page(given: dict[str, str], faults: dict[str, str]) -> str:
         sites = participants.sites(database, here.study.id, covered)
     today = house().clock().astimezone(here.study.definition.zone).date()
     return render_template(
-        "coordinator/enrol.html", sites=sites, given=given, faults=faults, today=today, room="enrol"
+        "coordinator/enrol.html",
+        sites=sites,
+        given=given,
+        faults=faults,
+        today=today,
+        room="coordinator.enrol",
     )
 
 
@@ -156,7 +194,7 @@ def _participant_page(person: Participant, fault: tuple[str, str] | None = None)
         person = database.get_one(Participant, person.id)
         values = {
             "found": timeline.timeline(database, here.study, house().library, person, now),
-            "reach": reachability.reachability(database, person.id),
+            "reach": reachability.reachability(database, person.id, now),
             "phones": phones.joined(database, person.id, now),
             "site": person.site.code,
         }
@@ -170,7 +208,7 @@ def _participant_page(person: Participant, fault: tuple[str, str] | None = None)
         anchors=here.study.definition.anchors,
         today=now.astimezone(here.study.definition.zone).date(),
         may=here.may("coordinator"),
-        room="board",
+        room="coordinator.matrix",
         **values,
     )
 
@@ -231,10 +269,10 @@ def _card_page(number: str, kind: str, phone_lost: bool) -> str:
         )
     return render_template(
         "coordinator/card.html",
-        card=Markup(card),
+        card=Markup(card),  # noqa: S704 (a template of ours)
         known=person,
         kind=kind,
-        room="board",
+        room="coordinator.matrix",
     )
 
 
@@ -261,7 +299,7 @@ def look_at_anchor(number: str) -> Page:
         diff=diff,
         words=staff_words,
         instruments={code: one.name for code, one in house().library.instruments.items()},
-        room="board",
+        room="coordinator.matrix",
     )
 
 
@@ -299,12 +337,18 @@ def _ignore(_result: object) -> None:
 def set_language(number: str) -> Page:
     """Another language for the participant's pages, reminders and card."""
     here, wish = staff_access.post(), request.form.get("language", "")
+    staff_access.participant(number, "coordinator")
     if wish not in here.study.definition.languages or wish not in LANGUAGES:
         abort(422)
     return _act(
         number,
-        lambda database, person: enrolment.choose(
-            database, person.id, "language", wish, here.person.actor, house().clock()
+        lambda database, person: enrolment.change(
+            database,
+            audit.lock_participant(database, person.id),
+            "language",
+            wish,
+            here.person.actor,
+            house().clock(),
         ),
     )
 
@@ -346,11 +390,12 @@ def resume(number: str) -> Page:
 def revoke_phone(number: str) -> Page:
     """Let one phone open nothing any more."""
     here, device = staff_access.post(), request.form.get("device", "")
+    staff_access.participant(number, "coordinator")
     if not device.isascii() or not device.isdigit():
         abort(422)
     return _act(
         number,
-        lambda database, person: enrolment.revoke_phone(
+        lambda database, person: phones.revoke(
             database, person.id, int(device), house().clock(), here.person.actor
         ),
     )

@@ -29,11 +29,20 @@ TRY = "staff"  # the kind under which failed tries are counted by network addres
 @staff_only()
 def home() -> Page:
     """On to the person's study, or the choice between several."""
+    now = house().clock()
     with house().database.reading() as database:
-        codes = staff.studies_of(database, staff_access.person().staff_id, house().clock())
-    if len(codes) == 1:
-        return redirect(url_for("coordinator.board", study=codes[0]))
-    return render_template("staff/studies.html", codes=codes)
+        roles = staff.roles_by_study(database, staff_access.person().staff_id, now)
+    places = [(code, _first_room(had)) for code, had in roles.items()]
+    if len(places) == 1:
+        code, endpoint = places[0]
+        if endpoint is not None:
+            return redirect(url_for(endpoint, study=code))
+    return render_template("staff/studies.html", places=places)
+
+
+def _first_room(roles: set[str]) -> str | None:
+    """The endpoint of the first room that these roles open."""
+    return next((endpoint for endpoint, _, whose in staff_access.rooms() if roles & {*whose}), None)
 
 
 @blueprint.get("/sign-in")
@@ -56,6 +65,8 @@ def check_password() -> Page:
     """On to the second factor; the same words for an unknown address and a wrong password."""
     now = house().clock()
     email, password = request.form.get("email", ""), request.form.get("password", "")
+    if not email or not password:
+        return _sign_in_page(_("Please enter your e-mail address and your password.")), 422
     check = _counted(lambda database: staff_sign_in.check_password(database, email, password, now))
     if check.result is not Result.RIGHT:
         return _sign_in_page(_fault(check, _("Address and password do not belong together."))), 422
@@ -183,14 +194,15 @@ def invitation() -> str:
 def check_invitation() -> Page:
     """On to choosing a password."""
     now, key = house().clock(), house().settings.secret_key
-    hashed = secrets.code_hash(request.form.get("code", ""), key)
+    code = request.form.get("code", "")
+    hashed = secrets.code_hash(code, key)
     source = secrets.source_hash(request.remote_addr or "", key)
     with house().database.writing() as database:
         if enrolment.too_many_tries(database, TRY, source, now):
             found = None
         else:
             found = staff.find_invitation(database, hashed, now)
-            if found is None:
+            if found is None and code:
                 enrolment.note_try(database, TRY, source, now)
     if found is None:
         fault = _("This code opens nothing, or does so no more. Please ask for a new invitation.")

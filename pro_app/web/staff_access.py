@@ -86,7 +86,7 @@ def rooms() -> list[tuple[str, str, tuple[str, ...]]]:
     """The staff's rooms: endpoint, name, and whose they are."""
     people = ("coordinator", "investigator")
     return [
-        ("coordinator.board", _("Today"), people),
+        ("coordinator.matrix", _("Participants"), people),
         ("coordinator.enrol", _("Enrol"), ("coordinator",)),
     ]
 
@@ -122,7 +122,7 @@ def admit(view: Any) -> BaseResponse | None:
         with house().database.writing() as database:
             staff_sign_in.touch(database, g.staff, now)
     if view.roles:
-        g.post = _post(str((request.view_args or {}).get("study", "")))
+        g.post = _post(g.study_code)
         if not g.post.may(*view.roles):
             abort(403)
     if view.fresh and not g.staff.is_fresh(now):

@@ -81,7 +81,11 @@ def test_roles_are_per_study_and_site_from_when_until_when(site: Place) -> None:
         staff.grant(session, person.id, site.study.id, None, "researcher", later)
         staff.end_role(session, person.id, role.id, end)
         assert staff.posts(session, person.id, site.study.id, end) == {"researcher": None}
-        assert staff.studies_of(session, person.id, end) == [site.study.definition.code]
+        code = site.study.definition.code
+        assert staff.roles_by_study(session, person.id, later) == {
+            code: {"coordinator", "researcher"}
+        }
+        assert staff.roles_by_study(session, person.id, end) == {code: {"researcher"}}
         register = staff.register(session, site.study.id)
     lines = [(one.role, one.site, one.begins_at, one.ends_at) for one in register]
     assert lines == [

@@ -17,6 +17,34 @@ from pro_app.web import sheets
 from tests.conftest import KEY, PIN, Enrolled, Site, TestClock, make_app, snapshot
 from tests.pages import Browser
 
+PEOPLE = ("coordinator", "investigator")
+STAFF: dict[str, tuple[str, ...] | None] = {  # roles; () whoever is signed in, None: anybody
+    "staff.home": (),
+    "staff.sign_in": None,
+    "staff.check_password": None,
+    "staff.second": None,
+    "staff.check_second": None,
+    "staff.sign_out": (),
+    "staff.stay": (),
+    "staff.choose_language": None,
+    "staff.invitation": None,
+    "staff.check_invitation": None,
+    "staff.set_up": None,
+    "staff.finish_set_up": None,
+    "staff.verify": (),
+    "coordinator.matrix": PEOPLE,
+    "coordinator.enrol": ("coordinator",),
+    "coordinator.do_enrol": ("coordinator",),
+    "coordinator.participant": PEOPLE,
+    "coordinator.new_code": ("coordinator",),
+    "coordinator.look_at_anchor": ("coordinator",),
+    "coordinator.set_anchor": ("coordinator",),
+    "coordinator.set_language": ("coordinator",),
+    "coordinator.pause": ("coordinator",),
+    "coordinator.resume": ("coordinator",),
+    "coordinator.revoke_phone": ("coordinator",),
+    "coordinator.end": ("coordinator",),
+}
 AUDIENCES = {
     "static": None,  # files of the house itself
     "home": "public",
@@ -76,6 +104,7 @@ AUDIENCES = {
     "pwa.manifest": "public",
     "pwa.icon": "public",
     "pwa.picture": "public",
+    **dict.fromkeys(STAFF, "staff"),
 }
 FROM_WORKER = {  # posted to without a page and its token
     "reminders.renew", "reminders.note", "questionnaire.take_operations", "journal.report",
@@ -159,6 +188,8 @@ def address(rule: Rule, sheet: Assessment, app: Flask) -> str:
         "message": MESSAGE,
         "what": "shown",
         "secret": CALENDAR,
+        "study": "test",
+        "number": "01-101",
         "name": "today-en.webp" if rule.endpoint == "pwa.picture" else "icon-192.png",
     }
     built: Any = rule.build({name: values[name] for name in rule.arguments}, append_unknown=False)
@@ -190,6 +221,16 @@ def test_an_endpoint_without_an_audience_is_refused(
     assert "RuntimeError in forgotten" in caplog.text
 
 
+def is_for_staff(rule: Rule) -> bool:
+    """Whether a page is one of the staff's."""
+    return rule.endpoint in STAFF
+
+
+def is_open_to_all(rule: Rule) -> bool:
+    """Whether a page of the staff's is for who is not signed in, too."""
+    return is_for_staff(rule) and STAFF[rule.endpoint] is None
+
+
 def turned_away(rule: Rule, response: TestResponse) -> bool:
     """Whether somebody whom a page is not for was sent elsewhere."""
     if response.status_code in {302, 303}:
@@ -216,6 +257,8 @@ def test_a_stranger_gets_nothing_of_anybody(
                 found = [word for word in words if word in told]
                 if AUDIENCES[rule.endpoint] in {"device", "participant"} and method != "OPTIONS":
                     assert turned_away(rule, response)
+                if STAFF.get(rule.endpoint) is not None and method != "OPTIONS":
+                    assert (response.status_code, response.location) == (303, "/staff/sign-in")
                 assert found == []
     assert without_seen(cast.site.database) == before
 
@@ -319,8 +362,9 @@ def test_nothing_is_taken_without_a_token(
                     fields = {"csrf_token": token, "choice": "4", "language": "ta", "pin": PIN}
                     body = {name: value for name, value in fields.items() if value is not None}
                     response = browser.client.post(path, **{kind: body})
-                    own = browser is joined or AUDIENCES[rule.endpoint] == "public"
-                    assert response.status_code in ({400} if own else {302, 401})
+                    open_to = AUDIENCES[rule.endpoint] == "public" or is_open_to_all(rule)
+                    own = open_to or (browser is joined and not is_for_staff(rule))
+                    assert response.status_code in ({400} if own else {302, 303, 401})
                     checked += 1
         assert without_seen(cast.site.database) == before
     assert checked >= 40
@@ -359,7 +403,10 @@ def test_the_worker_posts_without_a_token_but_only_from_here(
             path = address(rule, cast.my_sheet, app)
             response = joined.client.post(path, json={}, headers=headers)
             free = taken and rule.endpoint in FROM_WORKER
-            assert (response.status_code != 400) is free, response.text
+            if is_for_staff(rule) and not is_open_to_all(rule):
+                assert (response.status_code, response.location) == (303, "/staff/sign-in")
+            else:
+                assert (response.status_code != 400) is free, response.text
     assert (without_seen(cast.site.database) != before) is taken, "the message was shown"
 
 
