@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pro_app.cli_desk import Day, Desk, desk, now, study_option
+from pro_app.cli_enrolment import enrol_many
 from pro_app.cli_text import diff_lines, moment_text, reach_text
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 @click.group("participant")
 def participant_group() -> None:
     """Participants."""
+
+
+participant_group.add_command(enrol_many)
 
 
 @participant_group.command("add")

@@ -394,7 +394,7 @@ def trial_loaded(
 ) -> Run:
     """`run` with the trial loaded (`tests/trial.toml`), at the moment of the test's clock."""
     monkeypatch.setattr("pro_app.core.library.load_library", lambda _root: library)
-    for module in ("desk", "participant", "reminders", "serve", "study"):
+    for module in ("desk", "enrolment", "participant", "reminders", "serve", "study"):
         monkeypatch.setattr(f"pro_app.cli_{module}.now", clock)
     run("study load", Path(__file__).parent / "trial.toml")
     return run

@@ -373,3 +373,20 @@ def test_a_withdrawal_from_questionnaires_alone(trial_loaded: Run, site: Trial) 
             "participant add 01-002 --language en --consent 1 --consent-on 2026-11-24", code=1
         ).output
     )
+
+
+def test_many_are_enrolled_by_a_file(trial_loaded: Run, site: Trial, tmp_path: Path) -> None:
+    header = "number;site;language;consent_version;consent_on"
+    file = tmp_path / "people.csv"
+    file.write_text(f"{header}\r\n01-001;01;ms;1;2026-11-20\r\n01-002;1;ms;1;2026-11-20\r\n")
+    for option in ("", " --dry-run"):
+        told = trial_loaded(f"participant enrol-many {file}{option}", code=1).output
+        assert "line 3, site '1': the study has no such site; it has 01, 02\n" in told
+        assert "1 fault; nobody was enrolled" in told
+    file.write_text(file.read_text().replace(";1;ms", ";01;ms"))
+    told = trial_loaded(f"participant enrol-many {file} --dry-run").output
+    assert told == "2 people could be enrolled; nobody was\n"
+    assert "01-001" not in trial_loaded("participant list").output
+    assert "2 people are enrolled" in trial_loaded(f"participant enrol-many {file}").output
+    assert "01-002" in trial_loaded("participant list").output
+    assert site.faults() == []

@@ -29,6 +29,7 @@ from pro_app.services.consents import Consent, consent_of
 from pro_app.services.studies import CurrentStudy
 
 SCOPES = ("study", "questionnaires")  # what one withdraws from
+LONGEST_NUMBER = 40  # characters
 CODE_LIFE = timedelta(hours=72)  # a printed card is used within days, or made anew
 RECOVERY_LIFE = timedelta(days=396)  # thirteen months: a card in a drawer outlives a yearly visit
 RETRY = timedelta(minutes=15)  # a code whose answer never reached the phone works again so long
@@ -98,6 +99,8 @@ def number_fault(definition: StudyDefinition, site_code: str, number: str) -> st
     """What is wrong with a study number at a site; None if nothing is."""
     if NATIONAL_IDENTITY.search(number):
         return "the study number has the shape of a national identity number"
+    if len(number) > LONGEST_NUMBER:
+        return f"the study number has more than {LONGEST_NUMBER} characters"
     pattern = definition.number_pattern_of(site_code)
     if not pattern.fullmatch(number):
         return f"the study number {number!r} does not fit the pattern {pattern.pattern}"

