@@ -36,6 +36,12 @@ def find(session: Session, study_id: int, number: str) -> Participant | None:
     )
 
 
+def among(study: CurrentStudy, site_ids: frozenset[int] | None) -> sa.ColumnElement[bool]:
+    """The study's participants at these sites; None: at all of them."""
+    of_study = Participant.study_id == study.id
+    return of_study if site_ids is None else of_study & Participant.site_id.in_(sorted(site_ids))
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of the site's list: who, and what the site should know."""
