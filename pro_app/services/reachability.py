@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -20,7 +22,7 @@ from pro_app.models import (
     Submission,
     Subscription,
 )
-from pro_app.services import status
+from pro_app.services import participants, status
 from pro_app.services.reminders import is_paused
 from pro_app.services.studies import CurrentStudy
 
@@ -49,46 +51,105 @@ class Reachability:
         return not self.paused and "on" in {self.push, self.email}
 
 
+CHUNK = 1_000  # participants asked about in one statement; databases bound its parameters
+
+
 def reachability(session: Session, participant_id: int, now: datetime) -> Reachability:
     """What is known at `now` of how to reach a participant."""
-    participant = session.get_one(Participant, participant_id)
-    bounced = session.execute(
-        sa.select(Contact.bounced_at).where(Contact.participant_id == participant_id)
-    ).first()
-    email = "none" if bounced is None else "on" if bounced[0] is None else "bounced"
-    last = session.execute(
+    return reachabilities(session, [participant_id], now)[participant_id]
+
+
+def reachabilities(
+    session: Session, participant_ids: Collection[int], now: datetime
+) -> dict[int, Reachability]:
+    """`reachability` of many, in as many statements as of one."""
+    ids = sorted(set(participant_ids))
+    found: dict[int, Reachability] = {}
+    for start in range(0, len(ids), CHUNK):
+        found |= _reachabilities(session, ids[start : start + CHUNK], now)
+    return found
+
+
+def _reachabilities(session: Session, ids: Sequence[int], now: datetime) -> dict[int, Reachability]:
+    last = {
+        row[0]: row[1:]
+        for row in session.execute(
+            sa.select(
+                Message.participant_id,
+                sa.func.max(Message.accepted_at),
+                sa.func.max(Message.shown_at),
+                sa.func.max(Message.opened_at),
+            )
+            .where(Message.participant_id.in_(ids))
+            .group_by(Message.participant_id)
+        )
+    }
+    devices = _living_devices(session, ids)
+    subscriptions = _subscription_states(session, ids)
+    rows = session.execute(
         sa.select(
-            sa.func.max(Message.accepted_at),
-            sa.func.max(Message.shown_at),
-            sa.func.max(Message.opened_at),
-        ).where(Message.participant_id == participant_id)
-    ).one()
-    paused = is_paused(participant.paused_at, participant.paused_until, now)
-    until = participant.paused_until if paused else None
-    return Reachability(_push_state(session, participant_id), email, paused, *last, until)
+            Participant.id,
+            Participant.paused_at,
+            Participant.paused_until,
+            Contact.id,
+            Contact.bounced_at,
+        )
+        .outerjoin(Contact, Contact.participant_id == Participant.id)
+        .where(Participant.id.in_(ids))
+    )
+    found = {}
+    for participant_id, paused_at, paused_until, contact_id, bounced_at in rows:
+        email = "none" if contact_id is None else "on" if bounced_at is None else "bounced"
+        push = _push_state(devices.get(participant_id, []), subscriptions)
+        moments = last.get(participant_id, (None, None, None))
+        paused = is_paused(paused_at, paused_until, now)
+        until = paused_until if paused else None
+        found[participant_id] = Reachability(push, email, paused, *moments, until)
+    return found
 
 
-def _push_state(session: Session, participant_id: int) -> str:
-    devices = session.execute(
-        sa.select(Device.id, Device.permission)
-        .where(Device.participant_id == participant_id, Device.revoked_at.is_(None))
+def _living_devices(
+    session: Session, ids: Sequence[int]
+) -> dict[int, list[tuple[int, str | None]]]:
+    """Each one's devices that are not signed out, the last used first: id and permission."""
+    rows = session.execute(
+        sa.select(Device.participant_id, Device.id, Device.permission)
+        .where(Device.participant_id.in_(ids), Device.revoked_at.is_(None))
         .order_by(Device.used_at.desc(), Device.id.desc())
-    ).all()
+    )
+    found: dict[int, list[tuple[int, str | None]]] = {}
+    for participant_id, device_id, permission in rows:
+        found.setdefault(participant_id, []).append((device_id, permission))
+    return found
+
+
+def _subscription_states(session: Session, ids: Sequence[int]) -> dict[int, set[str]]:
+    """The states of the subscriptions of these participants' living devices, by device."""
+    rows = session.execute(
+        sa.select(Subscription.device_id, Subscription.state)
+        .join(Device, Device.id == Subscription.device_id)
+        .where(Device.participant_id.in_(ids), Device.revoked_at.is_(None))
+    )
+    found: dict[int, set[str]] = {}
+    for device_id, state in rows:
+        found.setdefault(device_id, set()).add(state)
+    return found
+
+
+def _push_state(
+    devices: Sequence[tuple[int, str | None]], subscriptions: Mapping[int, set[str]]
+) -> str:
+    """How pushes reach a person with these devices, the last used first."""
     if not devices:
         return "no_phone"
-    states = set(
-        session.scalars(
-            sa.select(Subscription.state).where(
-                Subscription.device_id.in_([one.id for one in devices])
-            )
-        )
-    )
+    states: set[str] = set().union(*(subscriptions.get(one, set()) for one, _ in devices))
     if "active" in states:
         return "on"
-    if "gone" in states and devices[0].permission != "denied":
+    permissions = [permission for _, permission in devices]
+    if "gone" in states and permissions[0] != "denied":
         return "lost"
     said = {"denied": "denied", "unsupported": "unsupported", "install": "not_installed"}
-    return next((said[one.permission] for one in devices if one.permission in said), "off")
+    return next((said[one] for one in permissions if one in said), "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +169,65 @@ class Call:
 UNDONE = (Status.OPEN.value, Status.IN_PROGRESS.value)
 
 
-def calls(session: Session, study: CurrentStudy, library: Library, now: datetime) -> list[Call]:
-    """Whom the site should call: the last step of the ladder, while it is still open and undone."""
+def at_hand(now: datetime, grace: timedelta) -> sa.ColumnElement[bool]:
+    """What holds of every assessment that is UNDONE, in the words of an index: it has opened, and
+    is not over for good. It narrows a query; what an assessment is, its status alone says."""
+    return sa.and_(Assessment.opens_at <= now, Assessment.closes_at > now - grace)
+
+
+def calls(
+    session: Session,
+    study: CurrentStudy,
+    library: Library,
+    now: datetime,
+    site_ids: frozenset[int] | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Call]:
+    """Whom the site should call: the last step of the ladder, while it is still open and undone.
+
+    Those of `site_ids`, or of all sites; `limit` of them from `offset` on.
+    """
+    listed = _listed(study, library, now, site_ids)
+    rows = session.execute(
+        listed.order_by(Participant.number, Assessment.opens_at, Assessment.place, Assessment.id)
+        .limit(limit)
+        .offset(offset)
+    ).all()
+    known = reachabilities(session, [row.id for row in rows], now)
+    return [
+        Call(
+            row.number,
+            row.timepoint,
+            row.occurrence,
+            row.instrument,
+            row.since,
+            row.closes_at,
+            Status(row.status),
+            known[row.id],
+        )
+        for row in rows
+    ]
+
+
+def count_calls(
+    session: Session,
+    study: CurrentStudy,
+    library: Library,
+    now: datetime,
+    site_ids: frozenset[int] | None = None,
+) -> int:
+    """How many lines `calls` has without a limit."""
+    listed = _listed(study, library, now, site_ids).subquery()
+    return session.scalar(sa.select(sa.func.count()).select_from(listed)) or 0
+
+
+def _listed(
+    study: CurrentStudy, library: Library, now: datetime, site_ids: frozenset[int] | None
+) -> sa.Select[*tuple[Any, ...]]:
     definition = study.definition
     state = status.expression(now, definition.grace, library.withheld(definition))
-    rows = session.execute(
+    return (
         sa.select(
             Participant.number,
             Assessment.timepoint,
@@ -123,13 +238,11 @@ def calls(session: Session, study: CurrentStudy, library: Library, now: datetime
             state.label("status"),
             Participant.id,
         )
-        .join(Participant, Participant.id == Reminder.participant_id)
-        .join(Assessment, Assessment.id == Reminder.assessment_id)
+        .select_from(Assessment)
+        .join(Participant, Participant.id == Assessment.participant_id)
+        .join(Reminder, Reminder.assessment_id == Assessment.id)
         .outerjoin(Submission, Submission.assessment_id == Assessment.id)
-        .where(Participant.study_id == study.id, Reminder.state == "listed")
-        .where(state.in_(UNDONE), Assessment.closes_at > now)
+        .where(participants.among(study, site_ids), Reminder.state == "listed")
+        .where(at_hand(now, definition.grace), state.in_(UNDONE), Assessment.closes_at > now)
         .group_by(Participant.id, Assessment.id, Submission.id)
-        .order_by(Participant.number, Assessment.opens_at, Assessment.place)
-    ).all()
-    known = {row.id: reachability(session, row.id, now) for row in rows}
-    return [Call(*row[:6], Status(row.status), known[row.id]) for row in rows]
+    )

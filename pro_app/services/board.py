@@ -1,0 +1,353 @@
+"""The coordinator's board: what is open, whom to help and why, whom to call, who cannot get in."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pro_app.core.assessment import Status
+from pro_app.core.library import Library
+from pro_app.models import (
+    Assessment,
+    CodeRequest,
+    Device,
+    JoiningCode,
+    Participant,
+    Site,
+    Submission,
+)
+from pro_app.services import hindrances, participants, rates, reachability, sessions, status
+from pro_app.services.completion import merged
+from pro_app.services.hindrances import Facts, Hindrance
+from pro_app.services.reachability import UNDONE, Call
+from pro_app.services.studies import CurrentStudy
+
+CLOSING = timedelta(hours=48)
+LIMIT = 50  # lines of each list that are read at once
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The numbers on top. Visits (a participant's timepoint, whatever its instruments) that can
+    be answered now: `open`, of which `closing` within 48 hours, and `overdue` were due before
+    now. Assessments: `completed` ones of those `expected` so far, see `rates.Rate`."""
+
+    open: int
+    closing: int
+    overdue: int
+    completed: int
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class PersonToHelp:
+    """A visit that can be answered now and is not, and the main reason that is known for it.
+
+    `instruments` are those still to be answered, in their order, each with its own status;
+    `status` is theirs merged (`completion.merged`). It closes for good at `closes_at`, but for
+    the grace time of what was begun.
+    """
+
+    participant_id: int
+    number: str
+    site: str
+    timepoint: str
+    occurrence: int
+    instruments: tuple[tuple[str, Status], ...]
+    status: Status
+    due_at: datetime
+    closes_at: datetime
+    reason: Hindrance
+    since: datetime | None
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedCode:
+    """A joining code of the site's that nobody has used, of somebody who has no phone that opens
+    the app. `expired`: it does not work any more."""
+
+    participant_id: int
+    number: str
+    site: str
+    made_at: datetime
+    expires_at: datetime
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedCode:
+    """A participant who asked for a new code, and has none yet."""
+
+    participant_id: int
+    number: str
+    site: str
+    requested_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What the board shows: the beginning of each list, and how long all of it is."""
+
+    counts: Counts
+    people: tuple[PersonToHelp, ...]
+    people_total: int
+    calls: tuple[Call, ...]
+    calls_total: int
+    codes: tuple[UnusedCode, ...]
+    codes_total: int
+    requests: tuple[RequestedCode, ...]
+    requests_total: int
+
+
+def board(
+    session: Session,
+    study: CurrentStudy,
+    library: Library,
+    site_ids: frozenset[int] | None,
+    now: datetime,
+    limit: int = LIMIT,
+) -> Board:
+    """The board of a study for those who may see `site_ids`, or (None) all of its sites."""
+    lines = _visits(session, study, library, site_ids, now, limit, 0)
+    first = lines[0] if lines else None
+    completed, expected = rates.progress(session, study, library, site_ids, now)
+    called = reachability.calls(session, study, library, now, site_ids, limit)
+    codes, codes_total = unused_codes(session, study, site_ids, now, limit)
+    requests, requests_total = requested_codes(session, study, site_ids, limit)
+    return Board(
+        Counts(
+            first.total if first else 0,
+            first.closing if first else 0,
+            first.overdue if first else 0,
+            completed,
+            expected,
+        ),
+        _helped(session, study, library, lines, now),
+        first.total if first else 0,
+        tuple(called),
+        len(called)
+        if len(called) < limit
+        else reachability.count_calls(session, study, library, now, site_ids),
+        codes,
+        codes_total,
+        requests,
+        requests_total,
+    )
+
+
+def people_to_help(
+    session: Session,
+    study: CurrentStudy,
+    library: Library,
+    site_ids: frozenset[int] | None,
+    now: datetime,
+    limit: int = LIMIT,
+    offset: int = 0,
+) -> tuple[PersonToHelp, ...]:
+    """Who can answer now and has not: whoever has the least time left comes first."""
+    lines = _visits(session, study, library, site_ids, now, limit, offset)
+    return _helped(session, study, library, lines, now)
+
+
+def _undone(
+    study: CurrentStudy, library: Library, site_ids: frozenset[int] | None, now: datetime
+) -> sa.Select[*tuple[Any, ...]]:
+    """The assessments that can be answered now, with their status."""
+    definition = study.definition
+    state = status.expression(now, definition.grace, library.withheld(definition))
+    return (
+        sa.select(
+            Assessment.id,
+            Assessment.participant_id,
+            Assessment.timepoint,
+            Assessment.occurrence,
+            Assessment.instrument,
+            Assessment.opens_at,
+            Assessment.due_at,
+            Assessment.closes_at,
+            state.label("status"),
+        )
+        .select_from(Assessment)
+        .join(Participant, Participant.id == Assessment.participant_id)
+        .outerjoin(Submission, Submission.assessment_id == Assessment.id)
+        .where(participants.among(study, site_ids))
+        .where(reachability.at_hand(now, definition.grace), state.in_(UNDONE))
+    )
+
+
+def _visits(
+    session: Session,
+    study: CurrentStudy,
+    library: Library,
+    site_ids: frozenset[int] | None,
+    now: datetime,
+    limit: int,
+    offset: int,
+) -> Sequence[Any]:
+    """The visits that can be answered now, the most urgent first; each also says of all of them
+    how many there are (`total`), close soon (`closing`) and were due (`overdue`)."""
+    undone = _undone(study, library, site_ids, now).subquery()
+    visit = (undone.c.participant_id, undone.c.timepoint, undone.c.occurrence)
+    opens_at, due_at, closes_at = (
+        sa.func.min(undone.c[name], type_=undone.c[name].type).label(name)
+        for name in ("opens_at", "due_at", "closes_at")
+    )
+    visits = sa.select(*visit, opens_at, due_at, closes_at).group_by(*visit).subquery()
+
+    def of_all(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+        return sa.func.sum(sa.case((condition, 1), else_=0)).over()
+
+    page = (
+        sa.select(
+            visits,
+            sa.func.count().over().label("total"),
+            of_all(visits.c.closes_at <= now + CLOSING).label("closing"),
+            of_all(visits.c.due_at < now).label("overdue"),
+        )
+        .order_by(
+            visits.c.closes_at, visits.c.participant_id, visits.c.timepoint, visits.c.occurrence
+        )
+        .limit(limit)
+        .offset(offset)
+        .subquery()
+    )
+    return session.execute(
+        sa.select(page, Participant.number, Site.code.label("site"))
+        .join(Participant, Participant.id == page.c.participant_id)
+        .join(Site, Site.id == Participant.site_id)
+        .order_by(page.c.closes_at, page.c.participant_id, page.c.timepoint, page.c.occurrence)
+    ).all()
+
+
+def _helped(
+    session: Session,
+    study: CurrentStudy,
+    library: Library,
+    visits: Sequence[Any],
+    now: datetime,
+) -> tuple[PersonToHelp, ...]:
+    """These visits, each with what is to be answered and the reason that it was not."""
+    ids = {one.participant_id for one in visits}
+    undone: dict[tuple[int, str, int], list[Any]] = defaultdict(list)
+    rows = _of_people(session, study, library, ids, now)
+    for row in rows:
+        undone[row.participant_id, row.timepoint, row.occurrence].append(row)
+    told = hindrances.gather(session, ids, [row.id for row in rows], now)
+    found = []
+    for visit in visits:
+        several = undone[visit.participant_id, visit.timepoint, visit.occurrence]
+        states = tuple((row.instrument, Status(row.status)) for row in several)
+        begun = any(state is Status.IN_PROGRESS for _, state in states)
+        facts = told.facts(visit.participant_id, [row.id for row in several], visit.opens_at)
+        reason, since = hindrances.main(facts, begun)
+        found.append(
+            PersonToHelp(
+                visit.participant_id,
+                visit.number,
+                visit.site,
+                visit.timepoint,
+                visit.occurrence,
+                states,
+                merged(state for _, state in states),
+                visit.due_at,
+                visit.closes_at,
+                reason,
+                since,
+                facts,
+            )
+        )
+    return tuple(found)
+
+
+def _of_people(
+    session: Session,
+    study: CurrentStudy,
+    library: Library,
+    participant_ids: Collection[int],
+    now: datetime,
+) -> Sequence[Any]:
+    """What these participants can answer now, in the order of asking."""
+    return session.execute(
+        _undone(study, library, None, now)
+        .where(Assessment.participant_id.in_(participant_ids))
+        .order_by(Assessment.place, Assessment.id)
+    ).all()
+
+
+def unused_codes(
+    session: Session,
+    study: CurrentStudy,
+    site_ids: frozenset[int] | None,
+    now: datetime,
+    limit: int = LIMIT,
+    offset: int = 0,
+) -> tuple[tuple[UnusedCode, ...], int]:
+    """The site's joining codes that wait to be used or have expired, the oldest first, and how
+    many there are. Whoever has a phone that opens the app needs none."""
+    phone = sa.select(Device.id).where(
+        Device.participant_id == Participant.id, sessions.opening(now - sessions.SHARED_IDLE)
+    )
+    which = (
+        JoiningCode.kind == "joining",
+        JoiningCode.used_at.is_(None),
+        JoiningCode.replaced_at.is_(None),
+        JoiningCode.maker_id.is_(None),
+        ~phone.exists(),
+    )
+    moments = (JoiningCode.created_at, JoiningCode.expires_at)
+    rows, total = _listed(session, study, site_ids, JoiningCode, moments, which, limit, offset)
+    codes = [
+        UnusedCode(
+            row.id, row.number, row.site, row.created_at, row.expires_at, row.expires_at <= now
+        )
+        for row in rows
+    ]
+    return tuple(codes), total
+
+
+def requested_codes(
+    session: Session,
+    study: CurrentStudy,
+    site_ids: frozenset[int] | None,
+    limit: int = LIMIT,
+    offset: int = 0,
+) -> tuple[tuple[RequestedCode, ...], int]:
+    """Who asked for a new code and has none yet, the oldest first, and how many there are."""
+    moments, which = (CodeRequest.requested_at,), (CodeRequest.handled_at.is_(None),)
+    rows, total = _listed(session, study, site_ids, CodeRequest, moments, which, limit, offset)
+    return tuple(RequestedCode(*row) for row in rows), total
+
+
+def _listed(
+    session: Session,
+    study: CurrentStudy,
+    site_ids: frozenset[int] | None,
+    model: type[JoiningCode] | type[CodeRequest],
+    moments: Sequence[sa.ColumnElement[datetime] | Any],
+    which: Sequence[sa.ColumnElement[bool]],
+    limit: int,
+    offset: int,
+) -> tuple[Sequence[Any], int]:
+    """Rows of a table that belong to participants who still take part, by the first moment."""
+    listed = (
+        sa.select(Participant.id, Participant.number, Site.code.label("site"), *moments)
+        .select_from(model)
+        .join(Participant, Participant.id == model.participant_id)
+        .join(Site, Site.id == Participant.site_id)
+        .where(participants.among(study, site_ids), *which)
+        .where(Participant.withdrawn_at.is_(None), Participant.died_at.is_(None))
+    )
+    rows = session.execute(
+        listed.order_by(moments[0], Participant.number).limit(limit).offset(offset)
+    ).all()
+    if not offset and len(rows) < limit:
+        return rows, len(rows)
+    counted = sa.select(sa.func.count()).select_from(listed.subquery())
+    return rows, session.scalar(counted) or 0
