@@ -9,6 +9,7 @@ from pro_app.models.assessment import (
     SubmitOperation,
 )
 from pro_app.models.audit import AuditEntry
+from pro_app.models.correction import CorrectedScore, Correction, CorrectionDecision
 from pro_app.models.database import Base, Database, Instant, Transaction
 from pro_app.models.participant import (
     AnchorDate,
@@ -30,6 +31,7 @@ from pro_app.models.reminder import (
     Reminder,
     Subscription,
 )
+from pro_app.models.sign_off import SignOff
 from pro_app.models.staff import (
     ROLES,
     Staff,
@@ -53,6 +55,9 @@ __all__ = [
     "Base",
     "CodeRequest",
     "Contact",
+    "CorrectedScore",
+    "Correction",
+    "CorrectionDecision",
     "Database",
     "Delivery",
     "Device",
@@ -66,6 +71,7 @@ __all__ = [
     "PushHost",
     "Reminder",
     "Score",
+    "SignOff",
     "Site",
     "Staff",
     "StaffInvitation",

@@ -19,8 +19,8 @@ from pro_app.services import audit
 from tests.conftest import BOTH, Site, make_database
 
 APPEND_ONLY = (
-    "answer", "audit_entry", "delivery", "score", "study_version", "submission",
-    "submit_operation",
+    "answer", "audit_entry", "corrected_score", "correction", "correction_decision", "delivery",
+    "score", "sign_off", "study_version", "submission", "submit_operation",
 )  # fmt: skip
 
 
@@ -145,6 +145,10 @@ def test_foreign_keys_have_an_index_or_a_reason() -> None:
         ("site", "study_id"),
         ("staff_role", "site_id"),  # found among a person's own
         ("study_version", "study_id"),
+        ("correction", "requester_id"),
+        ("correction_decision", "staff_id"),
+        ("corrected_score", "correction_id"),  # first of a unique constraint
+        ("sign_off", "staff_id"),
         ("anchor_date", "participant_id"),  # first of a unique constraint
         ("message", "participant_id"),  # first of a unique constraint
         ("reminder", "assessment_id"),  # first of a unique constraint
@@ -187,9 +191,38 @@ def full(site: Site) -> Site:
         ),
     ]
     with site.database.writing() as session:
-        for table, row in rows:
+        for table, row in [*rows, *signed_rows(assessment.participant_id, site.clock())]:
             session.execute(sa.insert(Base.metadata.tables[table]).values(**row))
     return site
+
+
+def signed_rows(participant_id: int, now: datetime) -> list[tuple[str, dict[str, Any]]]:
+    """A row for every table that holds what somebody of the staff asked for or signed."""
+    staff = {"public_id": "s", "name": "S", "email": "s", "language": "en", "created_at": now}
+    correction = {
+        "public_id": "c", "submission_id": 1, "kind": "wrong_timepoint", "field": "timepoint",
+        "old": "baseline/1", "new": "void", "originator": "site", "requester_id": 1,
+        "reason_code": "other", "reason": "r", "evidence": "e", "requested_at": now,
+    }  # fmt: skip
+    decision = {
+        "correction_id": 1, "outcome": "retracted", "staff_id": 1, "name": "S", "comment": "",
+        "decided_at": now,
+    }  # fmt: skip
+    score = {
+        "correction_id": 1, "scoring": "s", "algorithm": "a", "scale": "S", "value": 1.0,
+        "receipt": {},
+    }  # fmt: skip
+    sign_off = {
+        "public_id": "o", "participant_id": participant_id, "milestone": "end", "staff_id": 1,
+        "name": "S", "meaning": "m", "signed_at": now, "signature": "0" * 64,
+    }  # fmt: skip
+    return [
+        ("staff", staff | {"failures": 0}),
+        ("correction", correction),
+        ("correction_decision", decision),
+        ("corrected_score", score),
+        ("sign_off", sign_off),
+    ]
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY)
