@@ -92,7 +92,7 @@ def request(
     if old == wanted.new:
         raise Refused(f"{field} is {old} already")
     correction = Correction(
-        public_id=secrets.token_urlsafe(16),
+        public_id=f"c{secrets.token_hex(10)}",  # to a spreadsheet neither a number nor a formula
         submission=held.submission,
         kind=wanted.kind,
         field=field,
