@@ -44,10 +44,10 @@ def apply(answers: Sealed, changes: Iterable[Change]) -> dict[str, dict[str, Any
     """The answers after the changes, one after another; everything else of them stays."""
     found = {item: dict(answer) for item, answer in answers.items()}
     for change in changes:
-        if change.new in STATES_AS_VALUES:
-            found[change.item] |= {"state": change.new, "code": None}
-        else:
-            found[change.item] |= {"state": "answered", "code": int(change.new)}
+        answered = change.new not in STATES_AS_VALUES
+        told = found.setdefault(change.item, {})
+        told["state"] = "answered" if answered else change.new
+        told["code"] = int(change.new) if answered else None
     return found
 
 
