@@ -183,3 +183,32 @@ def outcome(action: Callable[[], object]) -> str:
     except corrections.Refused as refused:
         return type(refused).__name__
     return "done"
+
+
+def signed_rows(participant_id: int, now: datetime) -> list[tuple[str, dict[str, Any]]]:
+    """A row for every table that holds what somebody of the staff asked for or signed."""
+    staff = {"public_id": "s", "name": "S", "email": "s", "language": "en", "created_at": now}
+    correction = {
+        "public_id": "c", "submission_id": 1, "kind": "wrong_timepoint", "field": "timepoint",
+        "old": "baseline/1", "new": "void", "originator": "site", "requester_id": 1,
+        "reason_code": "other", "reason": "r", "evidence": "e", "requested_at": now,
+    }  # fmt: skip
+    decision = {
+        "correction_id": 1, "outcome": "retracted", "staff_id": 1, "name": "S", "comment": "",
+        "decided_at": now,
+    }  # fmt: skip
+    score = {
+        "correction_id": 1, "scoring": "s", "algorithm": "a", "scale": "S", "value": 1.0,
+        "receipt": {},
+    }  # fmt: skip
+    sign_off = {
+        "public_id": "o", "participant_id": participant_id, "milestone": "end", "staff_id": 1,
+        "name": "S", "meaning": "m", "signed_at": now, "signature": "0" * 64,
+    }  # fmt: skip
+    return [
+        ("staff", staff | {"failures": 0}),
+        ("correction", correction),
+        ("correction_decision", decision),
+        ("corrected_score", score),
+        ("sign_off", sign_off),
+    ]

@@ -17,6 +17,7 @@ from pro_app.migrations import configuration, downgrade, is_current, upgrade
 from pro_app.models import Base, Database, Device, Participant
 from pro_app.services import audit
 from tests.conftest import BOTH, Site, make_database
+from tests.services.correcting import signed_rows
 
 APPEND_ONLY = (
     "answer", "audit_entry", "corrected_score", "correction", "correction_decision", "delivery",
@@ -194,35 +195,6 @@ def full(site: Site) -> Site:
         for table, row in [*rows, *signed_rows(assessment.participant_id, site.clock())]:
             session.execute(sa.insert(Base.metadata.tables[table]).values(**row))
     return site
-
-
-def signed_rows(participant_id: int, now: datetime) -> list[tuple[str, dict[str, Any]]]:
-    """A row for every table that holds what somebody of the staff asked for or signed."""
-    staff = {"public_id": "s", "name": "S", "email": "s", "language": "en", "created_at": now}
-    correction = {
-        "public_id": "c", "submission_id": 1, "kind": "wrong_timepoint", "field": "timepoint",
-        "old": "baseline/1", "new": "void", "originator": "site", "requester_id": 1,
-        "reason_code": "other", "reason": "r", "evidence": "e", "requested_at": now,
-    }  # fmt: skip
-    decision = {
-        "correction_id": 1, "outcome": "retracted", "staff_id": 1, "name": "S", "comment": "",
-        "decided_at": now,
-    }  # fmt: skip
-    score = {
-        "correction_id": 1, "scoring": "s", "algorithm": "a", "scale": "S", "value": 1.0,
-        "receipt": {},
-    }  # fmt: skip
-    sign_off = {
-        "public_id": "o", "participant_id": participant_id, "milestone": "end", "staff_id": 1,
-        "name": "S", "meaning": "m", "signed_at": now, "signature": "0" * 64,
-    }  # fmt: skip
-    return [
-        ("staff", staff | {"failures": 0}),
-        ("correction", correction),
-        ("correction_decision", decision),
-        ("corrected_score", score),
-        ("sign_off", sign_off),
-    ]
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY)
