@@ -6,12 +6,14 @@ from pro_app.models.assessment import (
     Answer,
     Assessment,
     MissedReason,
+    ScaleResult,
     Score,
     Submission,
     SubmitOperation,
 )
 from pro_app.models.audit import AuditEntry
 from pro_app.models.call import CALL_OUTCOMES, CHANNELS, Call
+from pro_app.models.correction import CorrectedScore, Correction, CorrectionDecision
 from pro_app.models.database import Base, Database, Instant, Transaction
 from pro_app.models.participant import (
     AnchorDate,
@@ -33,6 +35,7 @@ from pro_app.models.reminder import (
     Reminder,
     Subscription,
 )
+from pro_app.models.sign_off import SignOff
 from pro_app.models.staff import (
     ROLES,
     Staff,
@@ -62,6 +65,9 @@ __all__ = [
     "Call",
     "CodeRequest",
     "Contact",
+    "CorrectedScore",
+    "Correction",
+    "CorrectionDecision",
     "Database",
     "Delivery",
     "Device",
@@ -75,7 +81,9 @@ __all__ = [
     "Passkey",
     "PushHost",
     "Reminder",
+    "ScaleResult",
     "Score",
+    "SignOff",
     "Site",
     "Staff",
     "StaffInvitation",

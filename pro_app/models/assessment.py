@@ -203,8 +203,24 @@ class Submission(Base):
     scores: Mapped[list[Score]] = relationship(back_populates="submission", order_by="Score.id")
 
 
-class Score(Base):
-    """One scale of one submission under one version of a scoring, with its receipt."""
+class ScaleResult:
+    """What a scoring says of one scale, with its receipt: the columns of every table of scores."""
+
+    scoring: Mapped[str] = mapped_column(sa.String(40))
+    algorithm: Mapped[str] = mapped_column(sa.String(80))
+    scale: Mapped[str] = mapped_column(sa.String(8))
+    value: Mapped[float | None] = mapped_column(sa.Double)
+    norm_based: Mapped[float | None] = mapped_column(sa.Double)
+    answered: Mapped[int | None]
+    reason: Mapped[str | None] = mapped_column(sa.String(40))
+    receipt: Mapped[dict[str, Any]]
+
+
+class Score(ScaleResult, Base):
+    """One scale of one submission, as it was sealed, under one version of a scoring.
+
+    Scores of corrected answers stand beside them, in `CorrectedScore`.
+    """
 
     __tablename__ = "score"
     __table_args__ = (
@@ -214,13 +230,5 @@ class Score(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     submission_id: Mapped[int] = mapped_column(sa.ForeignKey("submission.id"))
-    scoring: Mapped[str] = mapped_column(sa.String(40))
-    algorithm: Mapped[str] = mapped_column(sa.String(80))
-    scale: Mapped[str] = mapped_column(sa.String(8))
-    value: Mapped[float | None] = mapped_column(sa.Double)
-    norm_based: Mapped[float | None] = mapped_column(sa.Double)
-    answered: Mapped[int | None]
-    reason: Mapped[str | None] = mapped_column(sa.String(40))
-    receipt: Mapped[dict[str, Any]]
 
     submission: Mapped[Submission] = relationship(back_populates="scores")

@@ -1,12 +1,14 @@
 """The columns of the answers export: each item's code, its state, and where and when it was given.
 
-Of a submission the sealed answers are told, else those that stand now. Answers that came after
-closing or submitting do not stand, and are in no column; `kept_not_counted` says how many.
+Of a submission the sealed answers are told, else those that stand now. An item's own column has
+the value that counts, with the approved corrections; `_original` has the one that was given.
+Answers that came after closing or submitting do not stand, and are in no column;
+`kept_not_counted` says how many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from pro_app.core.instruments import Instrument
 from pro_app.core.wording import Wording
-from pro_app.models import Answer
+from pro_app.models import Answer, Correction
+from pro_app.services import corrected
 from pro_app.services.answers import COUNTED, newest_by_item
 
 Line = tuple[str, str, str, str, str]  # column, instrument, meaning, code, label
@@ -38,6 +41,12 @@ _DOUBTS = {
     "before_opening": "the device's clock said a time before the opening",
     "skew": "the device's clock was wrong by more than two minutes",
 }
+_VERSIONS = {  # column's ending: what it means of an item
+    "_state": "state of {}",
+    "_original": "{} as it was given, before any correction",
+    "_original_state": "state of {} as it was given, before any correction",
+    "_corrections": "corrections of {} in the order of their decisions, separated by spaces",
+}
 _KEPT = "kept_not_counted"
 
 
@@ -46,7 +55,7 @@ def names(instrument: Instrument) -> Iterator[str]:
     yield _KEPT
     for item in instrument.items:
         yield item.code
-        yield f"{item.code}_state"
+        yield from (f"{item.code}{ending}" for ending in _VERSIONS)
         yield from (f"{item.code}{ending}" for ending in _DETAILS)
 
 
@@ -55,8 +64,10 @@ def cells(
     instrument: Instrument,
     assessment_id: int,
     sealed: Mapping[str, Any] | None,
+    corrections: Sequence[Correction],
 ) -> dict[str, Any]:
-    """The cells of an assessment; `sealed` are the answers of its submission."""
+    """The cells of an assessment; `sealed` are the answers of its submission, `corrections` the
+    approved ones of it, in order."""
     rows = session.execute(
         sa.select(Answer.__table__).where(Answer.assessment_id == assessment_id).order_by(Answer.id)
     ).mappings()
@@ -64,12 +75,18 @@ def cells(
     standing = {
         item: row for item, row in newest_by_item(found).items() if row["state"] != "cleared"
     }
+    given: Mapping[str, Any] = standing if sealed is None else sealed
+    counting = given if sealed is None else corrected.answers(sealed, corrections)
     told: dict[str, Any] = {_KEPT: sum(row["standing"] not in COUNTED for row in found)}
     for item in instrument.items:
+        for ending, version in (("", counting), ("_original", given)):
+            answer = version.get(item.code)
+            told[f"{item.code}{ending}"] = None if answer is None else answer["code"]
+            state = "not_reached" if answer is None else answer["state"]
+            told[f"{item.code}{ending}_state"] = state
+        own = [one.public_id for one in corrections if one.field == item.code]
+        told[f"{item.code}_corrections"] = " ".join(own)
         row = standing.get(item.code)
-        answer = row if sealed is None else sealed.get(item.code)
-        told[item.code] = None if answer is None else answer["code"]
-        told[f"{item.code}_state"] = "not_reached" if answer is None else answer["state"]
         if row is not None:
             for ending, (column, _meaning) in _DETAILS.items():
                 value = row[column]
@@ -88,8 +105,11 @@ def lines(instrument: Instrument, wording: Wording | None) -> Iterator[Line]:
         for code in item.options.codes:
             label = "" if wording is None else wording.options[item.options.code][code]
             yield (item.code, instrument.code, text, str(code), label)
-        for state, meaning in _STATES.items():
-            yield (f"{item.code}_state", instrument.code, f"state of {item.code}", state, meaning)
+        for ending, meaning in _VERSIONS.items():
+            column, meant = f"{item.code}{ending}", meaning.format(item.code)
+            states = _STATES if ending.endswith("_state") else {"": ""}
+            for known, label in states.items():
+                yield (column, instrument.code, meant, known, label)
         for ending, (_column, meaning) in _DETAILS.items():
             column, meant = f"{item.code}{ending}", meaning.format(item.code)
             codes = _DOUBTS if ending == "_doubt" else {"": ""}

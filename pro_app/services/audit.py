@@ -28,6 +28,7 @@ from pro_app.models import (
     SubmitOperation,
     Transaction,
 )
+from pro_app.services import signed_record
 
 DOMAIN = b"pro_app audit entry 1\n"
 GENESIS = "0" * 64
@@ -194,7 +195,7 @@ def _data_faults(session: Session, told: dict[str, tuple[str, int]]) -> Iterator
 
 def _data_digests(session: Session) -> Iterator[tuple[str, str, str]]:
     """Stream, description and digest of every answer, press on Submit, submission and set of
-    scores."""
+    scores, and of what `signed_record` tells of."""
     answers = session.execute(
         sa.select(*Answer.__table__.columns, Assessment.participant_id)
         .join(Assessment, Assessment.id == Answer.assessment_id)
@@ -232,6 +233,8 @@ def _data_digests(session: Session) -> Iterator[tuple[str, str, str]]:
         for algorithm, scores in by_algorithm.items():
             label = f"scores of submission {submission.id} by {algorithm}"
             yield stream, label, scores_digest(submission.id, scores)
+    for participant_id, label, digest in signed_record.digests(session):
+        yield participant_stream(participant_id), label, digest
 
 
 _LATER = {  # columns that came with a migration: rows of before it must keep their digests

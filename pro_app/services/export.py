@@ -1,15 +1,15 @@
 """Exports: one row per assessment, the same columns whether there are data or not.
 
 Three absences are kept apart in `ITEM_state`: `skipped`, `not_applicable`, `not_reached`; the
-item's own column holds codes alone. Scores of an assessment that closed half answered are
-computed here by the same engine (`basis` = partial); those of a submission are the stored ones.
+item's own column holds codes alone. An item's own column and a scale's hold what counts now, with
+the approved corrections; what was submitted is beside it, in `_original`.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -22,20 +22,24 @@ from pro_app.core.assessment import Status, missed_reason, not_expected_reason
 from pro_app.core.instruments import Instrument
 from pro_app.core.library import Library
 from pro_app.core.scoring import Scoring
-from pro_app.models import Participant, Score, Site, Study, Submission
+from pro_app.models import Correction, Participant, Site, Study, Submission
 from pro_app.services import (
     answer_columns,
     answers,
     assessments,
     audit,
+    corrected,
+    correction_log,
     reminder_log,
     schedule,
+    score_columns,
     submissions,
 )
 from pro_app.services.answer_columns import Line
 from pro_app.services.assessments import Known
 from pro_app.services.studies import CurrentStudy
 
+LOGS = {"reminders": reminder_log, "corrections": correction_log}
 RISKY = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
 HEAD = (
     "study", "study_version", "site", "participant", "timepoint", "occurrence", "instrument",
@@ -43,13 +47,14 @@ HEAD = (
     "calendar_due", "days_off", "started_at",
     "completed_at", "submit_tapped_at", "submit_skew_ms", "submit_doubt", "submitted_at", "late",
     "mode", "receipt", "instrument_fingerprint",
+    "void", "belongs_to_timepoint", "belongs_to_participant", "corrections",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is wanted of a study: `answers`, `scores` or the log of `reminders`; in which language
-    the labels are.
+    """What is wanted of a study: `answers`, `scores`, or the log of `reminders` or `corrections`;
+    in which language the labels are.
 
     `exact` leaves cells as they are; otherwise text that a spreadsheet would run gets an
     apostrophe in front.
@@ -71,30 +76,23 @@ class Request:
 
 def columns(request: Request) -> list[str]:
     """The columns of an export; they depend on the study's versions alone."""
-    if request.what == "reminders":
-        return list(reminder_log.COLUMNS)
+    if request.what in LOGS:
+        return list(LOGS[request.what].COLUMNS)
     names: dict[str, None] = dict.fromkeys(HEAD)
     for instrument, scorings in request.instruments():
         if request.what == "answers":
             names |= dict.fromkeys(answer_columns.names(instrument))
         else:
-            names |= {"basis": None}
+            names |= dict.fromkeys(score_columns.HEAD)
             for scoring in scorings:
-                names |= dict.fromkeys(_score_columns(scoring))
+                names |= dict.fromkeys(score_columns.names(scoring))
     return list(names)
 
 
-def _score_columns(scoring: Scoring) -> Iterator[str]:
-    yield f"{scoring.name}_algorithm"
-    for scale in scoring.outputs():
-        stem = f"{scoring.name}_{scale}"
-        yield from (stem, f"{stem}_norm", f"{stem}_answered", f"{stem}_reason")
-
-
 def rows(session: Session, request: Request) -> Iterator[dict[str, Any]]:
-    """One row per assessment, by participant, opening time and place; or per reminder."""
-    if request.what == "reminders":
-        for row in reminder_log.rows(session, request.study):
+    """One row per assessment, by participant, opening time and place; or per entry of a log."""
+    if request.what in LOGS:
+        for row in LOGS[request.what].rows(session, request.study):
             yield _local(row, request)
         return
     participants = session.execute(
@@ -106,9 +104,11 @@ def rows(session: Session, request: Request) -> Iterator[dict[str, Any]]:
     withheld = request.library.withheld(request.study.definition)
     for participant_id, number, site in participants:
         calendar = schedule.calendar(session, request.study, participant_id)
+        approved = corrected.of_participant(session, participant_id)
         for known in assessments.of_participant(session, participant_id, withheld):
             due_on = calendar.get((known.timepoint, known.occurrence, known.instrument))
-            yield _row(session, request, known, number, site, due_on)
+            own = approved.get(known.submission_id or 0, ())
+            yield _row(session, request, known, number, site, due_on, own)
 
 
 def _row(
@@ -118,6 +118,7 @@ def _row(
     number: str,
     site: str,
     calendar_due: date | None,
+    corrections: Sequence[Correction],
 ) -> dict[str, Any]:
     definition = request.study.definition
     submission = (
@@ -155,17 +156,34 @@ def _row(
             "mode": submission.mode,
             "receipt": submissions.short(submission.receipt),
             "instrument_fingerprint": submission.instrument_fingerprint,
-        } | submissions.doubt_of(session, known.id)
+        }
+        row |= submissions.doubt_of(session, known.id) | _marks(known, number, corrections)
     if submission is not None and calendar_due is not None:
         completed_on = submission.completed_at.astimezone(definition.zone).date()
         row["days_off"] = (completed_on - calendar_due).days
-    row = _local(row, request)
+    instrument = request.library.instruments[known.instrument]
     if request.what == "answers":
-        instrument = request.library.instruments[known.instrument]
         sealed = None if submission is None else submission.answers
-        cells = answer_columns.cells(session, instrument, known.id, sealed)
-        return row | _local(cells, request)
-    return row | _score_cells(session, request, known, state, current)
+        cells = answer_columns.cells(session, instrument, known.id, sealed, corrections)
+    else:
+        scorings = request.study.scorings(known.instrument)
+        cells = score_columns.cells(
+            session, instrument, scorings, known, state, current, corrections
+        )
+    return _local(row | cells, request)
+
+
+def _marks(known: Known, number: str, corrections: Sequence[Correction]) -> dict[str, Any]:
+    """What corrections say of the whole submission. One that was taken back marks nothing."""
+    places = {"timepoint": f"{known.timepoint}/{known.occurrence}", "participant": number}
+    moved = {field: corrected.place(corrections, field) for field in places}
+    elsewhere = {
+        f"belongs_to_{field}": place
+        for field, place in moved.items()
+        if place not in (None, places[field])
+    }
+    ids = " ".join(one.public_id for one in corrections)
+    return {"void": int(bool(elsewhere)), "corrections": ids, **elsewhere}
 
 
 def _local(row: dict[str, Any], request: Request) -> dict[str, Any]:
@@ -175,39 +193,6 @@ def _local(row: dict[str, Any], request: Request) -> dict[str, Any]:
         name: value.astimezone(zone).isoformat() if isinstance(value, datetime) else value
         for name, value in row.items()
     }
-
-
-def _score_cells(
-    session: Session,
-    request: Request,
-    known: Known,
-    state: Status,
-    current: Mapping[str, answers.Current],
-) -> dict[str, Any]:
-    cells: dict[str, Any] = {}
-    if known.submission_id is not None:
-        cells["basis"] = "submission"
-        stored = session.scalars(
-            sa.select(Score).where(Score.submission_id == known.submission_id).order_by(Score.id)
-        )
-        for score in stored:
-            _put_score(cells, score)
-    elif state is Status.MISSED and current:
-        cells["basis"] = "partial"
-        instrument = request.library.instruments[known.instrument]
-        for scoring in request.study.scorings(known.instrument):
-            for computed in submissions.score_answers(instrument, scoring, current):
-                _put_score(cells, computed)
-    return cells
-
-
-def _put_score(cells: dict[str, Any], score: Any) -> None:
-    stem = f"{score.scoring}_{score.scale}"
-    cells[f"{score.scoring}_algorithm"] = score.algorithm
-    cells[stem] = score.value
-    cells[f"{stem}_norm"] = score.norm_based
-    cells[f"{stem}_answered"] = score.answered
-    cells[f"{stem}_reason"] = score.reason
 
 
 class _Hashing:
@@ -269,46 +254,24 @@ def write_codebook(request: Request, file: TextIO) -> None:
 
 
 def _codebook(request: Request) -> Iterator[Line]:
-    if request.what == "reminders":
-        for name, meaning in reminder_log.COLUMNS.items():
+    if request.what in LOGS:
+        for name, meaning in LOGS[request.what].COLUMNS.items():
             yield (name, "", meaning, "", "")
         return
     for name in HEAD:
         yield (name, "", _MEANING[name], "", "")
     if request.what == "scores":
-        yield ("basis", "", _MEANING["basis"], "", "")
+        for name, meaning in score_columns.HEAD.items():
+            yield (name, "", meaning, "", "")
     for instrument, scorings in request.instruments():
         if request.what == "answers":
             wording = request.library.wording(instrument.code, request.language)
             yield from answer_columns.lines(instrument, wording)
         else:
             for scoring in scorings:
-                yield from _score_lines(instrument, scoring)
+                yield from score_columns.lines(instrument, scoring)
 
 
-def _score_lines(instrument: Instrument, scoring: Scoring) -> Iterator[Line]:
-    stem = f"{scoring.name}_"
-    yield (f"{stem}algorithm", instrument.code, f"version of the scoring {scoring.title}", "", "")
-    for scale in scoring.outputs():
-        name = f"{scale} by {scoring.title}"
-        yield (f"{stem}{scale}", instrument.code, name, "", "")
-        yield (
-            f"{stem}{scale}_norm",
-            instrument.code,
-            f"{name}, norm-based (mean 50, SD 10)",
-            "",
-            "",
-        )
-        yield (f"{stem}{scale}_answered", instrument.code, f"items answered for {name}", "", "")
-        for reason, meaning in _REASONS.items():
-            column = f"{stem}{scale}_reason"
-            yield (column, instrument.code, f"why {name} is missing", reason, meaning)
-
-
-_REASONS = {
-    "too_few_answered": "fewer items answered than the scoring asks for",
-    "needs_all_scales": "one of the scales that it is computed from is missing",
-}
 _MEANING = {
     "study": "study code",
     "study_version": "version of the study's definition",
@@ -336,7 +299,10 @@ _MEANING = {
     "mode": "own_phone, site_tablet, paper, interview",
     "receipt": "receipt shown to the participant",
     "instrument_fingerprint": "SHA-256 of the instrument's definition at submission",
-    "basis": "submission (stored scores) or partial (closed half answered)",
+    "void": "1 if a correction says that the submission belongs elsewhere or nowhere: leave it out",
+    "belongs_to_timepoint": "timepoint/occurrence where it belongs by a correction, or void",
+    "belongs_to_participant": "study number to which it belongs by a correction, or void",
+    "corrections": "approved corrections in the order of their decisions, separated by spaces",
 }
 
 

@@ -21,6 +21,8 @@ from pro_app.services import assessments, batches, enrolment, export, studies
 from pro_app.services.answers import Operation, Origin
 from pro_app.services.export import Request
 from tests.conftest import Site
+from tests.services.correcting import ADMINISTRATIVE, REJECTED, Desk, open_desk
+from tests.services.csv_files import FORMS, exactly, output
 from tests.services.test_submissions import together
 
 Row = dict[str, str]
@@ -408,3 +410,125 @@ def test_two_exports_at_once_are_both_on_the_record(site: Site) -> None:
     with site.database.reading() as session:
         noted = sa.select(sa.func.count()).where(AuditEntry.action == "export")
         assert session.scalar(noted) == 4
+
+
+# --- corrections --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(site: Site) -> Desk:
+    return open_desk(site)
+
+
+def test_a_corrected_answer_is_exported_with_the_original_and_the_corrections(desk: Desk) -> None:
+    before = exported(desk.site).row(instrument="lupusqol")
+    first, second = desk.correct(new="3"), desk.correct(new="0")
+    third = desk.correct(item="LQ02", new="4")
+    desk.decide(desk.request(item="LQ03", new="4"), REJECTED)
+    desk.request(item="LQ04", new="4")
+    row = exported(desk.site).row(instrument="lupusqol")
+    ids = f"{first.public_id} {second.public_id}"
+    assert changed(before, row) == {
+        "LQ01": ("1", "0"),
+        "LQ01_corrections": ("", ids),
+        "LQ02": ("", "4"),
+        "LQ02_state": ("skipped", "answered"),
+        "LQ02_corrections": ("", third.public_id),
+        "corrections": ("", f"{ids} {third.public_id}"),
+    }
+    assert (row["LQ01_original"], row["LQ01_original_state"]) == ("1", "answered")
+    assert (row["LQ02_original"], row["LQ02_original_state"]) == ("", "skipped")
+    other = exported(desk.site).row(instrument="sf36v1")
+    assert (other["void"], other["corrections"]) == ("", "")
+
+
+def changed(before: Row, after: Row) -> dict[str, tuple[str, str]]:
+    """The cells that differ."""
+    return {name: (before[name], after[name]) for name in before if before[name] != after[name]}
+
+
+def test_without_corrections_original_and_current_are_the_same(lived: Site) -> None:
+    compared = 0
+    for what in ("answers", "scores"):
+        found = exported(lived, what)
+        names = [name for name in found.columns if "_original" in name]
+        for row in found.rows:
+            for name in names:
+                assert row[name] == row[name.replace("_original", "")]
+                compared += bool(row[name])
+            assert row["corrections"] == ""
+    assert compared > 200
+
+
+def test_scores_are_exported_of_both_and_score_reads_the_current_answers(desk: Desk) -> None:
+    """`pro-app score` takes an item's own column: the answers that count now. The columns of the
+    original answers under the items' names give the original scores."""
+    before = exported(desk.site, "scores").row(instrument="lupusqol")
+    last = [desk.correct(item=f"LQ{n:02}", new="4") for n in range(1, 10)][-1]
+    answers = exported(desk.site).row(instrument="lupusqol")
+    scores = exported(desk.site, "scores").row(instrument="lupusqol")
+    assert (before["score_correction"], scores["score_correction"]) == ("", last.public_id)
+    assert scores["basis"] == "submission"
+    form = FORMS["lupusqol"]
+    differing = 0
+    for version in ("", "_original"):
+        header = ",".join(["id", *form.codes])
+        cells = ",".join(["1", *(answers[f"{code}{version}"] for code in form.codes)])
+        (scored,) = output(exactly(f"{header}\n{cells}\n".encode(), form))
+        for table in form.tables.scales:
+            stem = f"lupusqol_{table.code}"
+            assert scores[f"{stem}{version}"] == scored[table.code]
+            assert scores[f"{stem}{version}_answered"] == scored[f"{table.code}_answered"]
+            assert scores[f"{stem}_original"] == before[stem]
+            differing += scores[stem] != before[stem]
+    assert differing, "the example has scores that the corrections change"
+
+
+def test_a_void_submission_is_marked_and_keeps_its_data(desk: Desk) -> None:
+    before = [exported(desk.site, what).row(instrument="lupusqol") for what in KINDS]
+    assert {row["void"] for row in before} == {"0"}
+    first = desk.correct(ADMINISTRATIVE, kind="wrong_timepoint", new="month_3/1")
+    second = desk.correct(ADMINISTRATIVE, kind="wrong_participant", new="void")
+    for what, old in zip(KINDS, before, strict=True):
+        row = exported(desk.site, what).row(instrument="lupusqol")
+        assert changed(old, row) == {
+            "void": ("0", "1"),
+            "belongs_to_timepoint": ("", "month_3/1"),
+            "belongs_to_participant": ("", "void"),
+            "corrections": ("", f"{first.public_id} {second.public_id}"),
+        }
+
+
+def test_a_mark_that_was_taken_back_marks_nothing(desk: Desk) -> None:
+    for place in ("void", "baseline/1"):
+        desk.correct(ADMINISTRATIVE, kind="wrong_timepoint", new=place)
+    row = exported(desk.site).row(instrument="lupusqol")
+    assert (row["void"], row["belongs_to_timepoint"]) == ("0", "")
+    assert len(row["corrections"].split()) == 2
+
+
+KINDS = ("answers", "scores")
+
+
+def test_the_log_of_corrections_tells_each_with_its_signature(desk: Desk) -> None:
+    assert exported(desk.site, "corrections").rows == []
+    approved = desk.correct(reason="=1+1")
+    rejected = desk.request(item="LQ03")
+    desk.decide(rejected, REJECTED)
+    waiting = desk.request(item="LQ04")
+    found = exported(desk.site, "corrections")
+    lines = codebook(desk.site, "corrections")
+    assert [line["column"] for line in lines] == found.columns
+    assert all(line["meaning"] for line in lines)
+    row, other, last = found.rows
+    told = (row["correction"], row["participant"], row["field"], row["old"], row["new"])
+    assert told == (approved.public_id, "01-001", "LQ01", "1", "3")
+    assert (row["state"], row["signer"]) == ("approved", "Dr Tan Investigator")
+    assert (row["requester"], row["reason"]) == ("Aminah Coordinator", "'=1+1")
+    assert (row["decided_at"], row["confirmed_on"]) == ("2026-11-23T09:00:00+08:00", "2026-11-23")
+    assert len(row["signature"]) == 64
+    answers = exported(desk.site).row(instrument="lupusqol")
+    assert row["receipt"] == answers["receipt"]
+    assert (other["correction"], other["state"]) == (rejected.public_id, "rejected")
+    assert (last["correction"], last["state"]) == (waiting.public_id, "requested")
+    assert (last["signature"], last["signer"]) == ("", "")

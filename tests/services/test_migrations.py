@@ -17,10 +17,12 @@ from pro_app.migrations import configuration, downgrade, is_current, upgrade
 from pro_app.models import Base, Database, Device, Participant
 from pro_app.services import audit
 from tests.conftest import BOTH, Site, make_database
+from tests.services.correcting import signed_rows
 
 APPEND_ONLY = (
-    "answer", "audit_entry", "call", "delivery", "missed_reason", "score", "study_version",
-    "submission", "submit_operation",
+    "answer", "audit_entry", "call", "corrected_score", "correction", "correction_decision",
+    "delivery", "missed_reason", "score", "sign_off", "study_version", "submission",
+    "submit_operation",
 )  # fmt: skip
 
 
@@ -166,6 +168,10 @@ def test_foreign_keys_have_an_index_or_a_reason() -> None:
         ("site", "study_id"),
         ("staff_role", "site_id"),  # found among a person's own
         ("study_version", "study_id"),
+        ("correction", "requester_id"),
+        ("correction_decision", "staff_id"),
+        ("corrected_score", "correction_id"),  # first of a unique constraint
+        ("sign_off", "staff_id"),
         ("anchor_date", "participant_id"),  # first of a unique constraint
         ("message", "participant_id"),  # first of a unique constraint
         ("reminder", "assessment_id"),  # first of a unique constraint
@@ -226,7 +232,7 @@ def full(site: Site) -> Site:
         ),
     ]
     with site.database.writing() as session:
-        for table, row in rows:
+        for table, row in [*rows, *signed_rows(assessment.participant_id, site.clock())]:
             session.execute(sa.insert(Base.metadata.tables[table]).values(**row))
     return site
 

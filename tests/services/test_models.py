@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from pro_app.models import Base, Database
 from tests.conftest import MORNING, Site
+from tests.services.correcting import signed_rows
 
 HOUR = timedelta(hours=1)
 Row = dict[str, Any]
@@ -68,9 +69,22 @@ def lived(site: Site) -> Site:
         ("loss", {"device_id": device, "journal": "x", "found_by": "y", "count": 2, "arrived": 0,
                   "noticed_at": MORNING}),
     ]  # fmt: skip
-    for table, row in tables:
+    for table, row in [*tables, *signed_rows(person.id, MORNING), *STAFF]:
         insert(site.database, table, [row])
     return site
+
+
+STAFF: list[tuple[str, Row]] = [  # what belongs to a person of staff; the first one's row is there
+    ("staff_role", {"staff_id": 1, "study_id": 1, "site_id": 1, "role": "coordinator",
+                    "begins_at": MORNING}),
+    ("staff_invitation", {"staff_id": 1, "kind": "invitation", "token_hash": "x",
+                          "created_at": MORNING, "expires_at": MORNING}),
+    ("staff_session", {"staff_id": 1, "token_hash": "x", "created_at": MORNING,
+                       "seen_at": MORNING, "verified_at": MORNING}),
+    ("staff_passkey", {"staff_id": 1, "credential_id": "x", "public_key": b"x", "sign_count": 0,
+                       "transports": [], "backed_up": False, "created_at": MORNING}),
+    ("staff_recovery_code", {"staff_id": 1, "code_hash": "x", "created_at": MORNING}),
+]  # fmt: skip
 
 
 FRESH = {  # what makes a copy of a row differ where it must
@@ -95,6 +109,15 @@ FRESH = {  # what makes a copy of a row differ where it must
     "message": {"public_id": "another"},
     "subscription": {"endpoint_hash": "another"},
     "push_host": {"host": "another"},
+    "staff": {"public_id": "another", "email": "another"},
+    "staff_invitation": {"token_hash": "another"},
+    "staff_session": {"token_hash": "another"},
+    "staff_passkey": {"credential_id": "another"},
+    "staff_recovery_code": {"code_hash": "another"},
+    "correction": {"public_id": "another"},
+    "correction_decision": {"correction_id": 2},  # the copy above
+    "corrected_score": {"scale": "another"},
+    "sign_off": {"public_id": "another"},
 }
 
 
@@ -121,6 +144,16 @@ TWICE: list[tuple[str, Row]] = [
     ("message", {"public_id": None}),
     ("subscription", {"endpoint_hash": None}),
     ("push_host", {"host": None}),
+    ("staff", {"public_id": None}),
+    ("staff", {"email": None}),
+    ("staff_invitation", {"token_hash": None}),
+    ("staff_session", {"token_hash": None}),
+    ("staff_passkey", {"credential_id": None}),
+    ("staff_recovery_code", {"code_hash": None}),
+    ("correction", {"public_id": None}),
+    ("correction_decision", {"correction_id": 1}),
+    ("corrected_score", {"scale": None}),
+    ("sign_off", {"public_id": None}),
 ]
 IMPOSSIBLE: list[tuple[str, Row, str]] = [
     ("assessment", {"closes_at": MORNING - HOUR}, "ck_assessment_"),
@@ -156,7 +189,22 @@ IMPOSSIBLE: list[tuple[str, Row, str]] = [
     ("reminder", {"channel": "pigeon"}, "ck_reminder_channel"),
     ("message", {"channel": "coordinator"}, "ck_message_channel"),
     ("subscription", {"state": "maybe"}, "ck_subscription_state"),
-]
+    ("correction", {"kind": "other"}, "ck_correction_kind"),
+    ("correction", {"originator": "sponsor"}, "ck_correction_originator"),
+    ("correction", {"reason_code": "because"}, "ck_correction_reason_code"),
+    ("correction", {"new": "baseline/1"}, "ck_correction_new"),
+    ("correction", {"kind": "answer"}, "ck_correction_confirmation"),
+    ("correction", {"kind": "answer", "confirmation": "x"}, "ck_correction_confirmation"),
+    ("correction", {"confirmation": "x", "confirmed_on": MORNING.date()},
+     "ck_correction_confirmation"),
+    ("correction_decision", {"outcome": "requested"}, "ck_correction_decision_"),
+    ("correction_decision", {"outcome": "approved"}, "ck_correction_decision_signature"),
+    ("correction_decision", {"outcome": "approved", "signature": "x"},
+     "ck_correction_decision_signature"),
+    ("correction_decision", {"signature": "x", "meaning": "x"},
+     "ck_correction_decision_signature"),
+    ("corrected_score", {"value": None}, "ck_corrected_score_reason"),
+]  # fmt: skip
 
 
 def test_a_copy_that_differs_where_it_must_is_taken(lived: Site, subtests: pytest.Subtests) -> None:
