@@ -7,7 +7,7 @@ from pro_app.migrations.append_only import make_append_only
 from pro_app.models.database import Instant
 
 revision = "0008"
-down_revision = "0005"
+down_revision = "0007"
 
 UNDONE = "state IN ('draft', 'to_check', 'returned')"
 COLUMNS = {  # in this order: a check names the column before it
