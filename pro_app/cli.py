@@ -14,6 +14,7 @@ from pro_app.cli_participant import participant_group
 from pro_app.cli_reminders import reminders_group
 from pro_app.cli_score import instruments, score
 from pro_app.cli_serve import check, serve, worker
+from pro_app.cli_staff import staff_group
 from pro_app.cli_study import study_group
 from pro_app.config import read_settings
 
@@ -24,7 +25,8 @@ def main() -> None:
 
 
 for command in (
-    check, instruments, participant_group, reminders_group, score, serve, study_group, worker,
+    check, instruments, participant_group, reminders_group, score, serve, staff_group,
+    study_group, worker,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -12,12 +12,13 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.demo.people import PEOPLE
 from pro_app.models import Device, Participant
-from pro_app.services import audit, secrets, studies
-from pro_app.web import access
+from pro_app.services import audit, secrets, staff, staff_sign_in, studies
+from pro_app.web import access, layout, staff_access, staff_words
 from pro_app.web.house import house
 
 blueprint = Blueprint("demo", __name__, url_prefix="/demo")
 PIN = "246813"
+STAFF_ROLES = ("coordinator", "investigator")
 
 
 @blueprint.get("/")
@@ -25,7 +26,32 @@ PIN = "246813"
 def people() -> str:
     """The people of the demonstration and the stage each is at."""
     joined = [person for person in PEOPLE if person.joined]
-    return render_template("demo/people.html", people=joined, pin=PIN)
+    return render_template(
+        "demo/people.html", people=joined, pin=PIN, roles=STAFF_ROLES, words=staff_words
+    )
+
+
+@blueprint.post("/staff/<role>")
+@access.audience("public")
+def enter_staff(role: str) -> BaseResponse:
+    """Sign this browser in as somebody of the demonstration's staff; made at the first time."""
+    now = house().clock()
+    if role not in STAFF_ROLES:
+        abort(404)
+    with house().database.writing() as database:
+        study = studies.find(database, "demonstration")
+        if study is None:
+            abort(404)
+        email = f"{role}@demonstration.example"
+        person = staff.find(database, email)
+        if person is None:
+            name = f"Demo {role.capitalize()}"
+            person = staff.add(database, email, name, layout.language(), now.date(), now)
+            staff.grant(database, person.id, study.id, None, role, now)
+        token = staff_sign_in.start(database, person.id, now, "demonstration")
+    response = redirect(url_for("staff.home"), 303)
+    staff_access.keep(response, token)
+    return response
 
 
 @blueprint.post("/<number>")

@@ -30,6 +30,8 @@ from pro_app.services import (
     schedule,
     timeline,
 )
+from pro_app.services import board as morning
+from pro_app.services import rates as completion_rates
 from pro_app.services.consents import Consent
 from pro_app.services.enrolment import EnrolmentError
 from pro_app.services.reminders import PauseError
@@ -54,6 +56,39 @@ def _to(number: str) -> BaseResponse:
     """Back to a participant's page after something was done there."""
     study = staff_access.post().study.definition.code
     return redirect(url_for("coordinator.participant", study=study, number=number), 303)
+
+
+@blueprint.get("/today")
+@staff_only(*PEOPLE)
+def board() -> str:
+    """What needs somebody this morning: whom to help and why, whom to call, who cannot get in."""
+    here, now = staff_access.post(), house().clock()
+    with house().database.reading() as database:
+        covered = here.covers(*PEOPLE)
+        found = morning.board(database, here.study, house().library, covered, now)
+        sites = participants.sites(database, here.study.id, covered)
+    return render_template(
+        "coordinator/board.html",
+        found=found,
+        sites=sites,
+        now=now,
+        words=staff_words,
+        instruments={code: one.name for code, one in house().library.instruments.items()},
+        room="coordinator.board",
+    )
+
+
+@blueprint.get("/rates")
+@staff_only(*PEOPLE)
+def rates() -> str:
+    """Completion of what was expected and of everybody enrolled, as a picture and a table."""
+    here, now = staff_access.post(), house().clock()
+    with house().database.reading() as database:
+        covered = here.covers(*PEOPLE)
+        found = completion_rates.rates(database, here.study, house().library, covered, now)
+    return render_template(
+        "coordinator/rates.html", found=found, words=staff_words, room="coordinator.rates"
+    )
 
 
 @blueprint.get("/completion")

@@ -24,6 +24,14 @@ KNOWN = {
         _l("There were too many tries from here. Wait one hour, then try again."),
     ),
 }
+FOR_STAFF = {
+    403: (_l("This page is not open"), _l("Your role does not open it.")),
+    404: (
+        _l("There is nothing here"),
+        _l("The address may be mistyped, or it belongs to another site."),
+    ),
+    409: (_l("That did not work"), _l("This person takes no part any more.")),
+}
 OTHER = (
     _l("Something went wrong"),
     _l("The fault is ours. What you have answered so far is kept. Please try again in a moment."),
@@ -45,8 +53,8 @@ def refused(error: HTTPException) -> Page | BaseResponse:
         response = jsonify(error=error.name)
         response.status_code = code
         return response
-    title, text = KNOWN.get(code, OTHER)
-    return render_template("errors/error.html", title=title, text=text), code
+    title, text = (FOR_STAFF if _is_staffs() else KNOWN).get(code) or KNOWN.get(code, OTHER)
+    return render_template("errors/error.html", title=title, text=text, **_frame()), code
 
 
 def failed(error: Exception) -> Page | BaseResponse:
@@ -57,4 +65,15 @@ def failed(error: Exception) -> Page | BaseResponse:
         response = jsonify(error="server")
         response.status_code = 500
         return response
-    return render_template("errors/error.html", title=OTHER[0], text=OTHER[1]), 500
+    return render_template("errors/error.html", title=OTHER[0], text=OTHER[1], **_frame()), 500
+
+
+def _is_staffs() -> bool:
+    return request.path.startswith("/staff/")
+
+
+def _frame() -> dict[str, str]:
+    """Whose frame the page has, and where it leads back to."""
+    if _is_staffs():
+        return {"frame": "staff/base.html", "start": "/staff/"}
+    return {"frame": "base.html", "start": "/"}

@@ -86,7 +86,9 @@ def rooms() -> list[tuple[str, str, tuple[str, ...]]]:
     """The staff's rooms: endpoint, name, and whose they are."""
     people = ("coordinator", "investigator")
     return [
+        ("coordinator.board", _("Today"), people),
         ("coordinator.matrix", _("Participants"), people),
+        ("coordinator.rates", _("Completion"), people),
         ("coordinator.enrol", _("Enrol"), ("coordinator",)),
     ]
 

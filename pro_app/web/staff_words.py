@@ -50,6 +50,18 @@ EMAIL: Words = {
     "bounced": _l("came back as undeliverable"),
     "none": _l("none"),
 }
+REASON: Words = {  # see services.hindrances.Hindrance
+    "unsynced": _l("answers wait on the phone"),
+    "no_device": _l("no phone has joined"),
+    "paused": _l("reminders are paused"),
+    "half_answered": _l("half answered"),
+    "push_lost": _l("messages do not reach the phone any more"),
+    "email_bounced": _l("e-mails come back"),
+    "push_denied": _l("messages are refused on the phone"),
+    "reminders_off": _l("reminders are off"),
+    "never_opened": _l("reminded, but never opened"),
+    "none_known": _l("no reason known"),
+}
 CHANNEL: Words = {
     "push": _l("message on the phone"),
     "email": _l("e-mail"),

@@ -81,12 +81,12 @@ def at(site: Site, path: str = "") -> str:
 def test_an_invitation_leads_to_an_open_account(desk: Desk, web_site: Site) -> None:
     assert len(set(desk.recovery)) == 10
     desk.get("/staff/")
-    assert desk.path == at(web_site, "/completion")
+    assert desk.path == at(web_site, "/today")
     assert "Aminah" in desk.page.text
     desk.post("/staff/sign-out")
     assert desk.path == "/staff/sign-in"
     desk.sign_in()
-    assert desk.path == at(web_site, "/completion")
+    assert desk.path == at(web_site, "/today")
 
 
 def test_a_recovery_code_stands_in_for_the_phone(desk: Desk, web_site: Site) -> None:
@@ -94,7 +94,7 @@ def test_a_recovery_code_stands_in_for_the_phone(desk: Desk, web_site: Site) -> 
     desk.get("/staff/sign-in")
     desk.post("/staff/sign-in", email=EMAIL, password=PASSWORD)
     desk.post("/staff/sign-in/code", code=desk.recovery[4])
-    assert desk.path == at(web_site, "/completion")
+    assert desk.path == at(web_site, "/today")
 
 
 def test_what_is_wrong_is_said_alike_for_known_and_unknown(desk: Desk) -> None:
@@ -258,6 +258,26 @@ def test_a_participants_page_says_what_was_and_will_be_and_no_answer(
     assert "half answered" in desk.page.text
     assert "LQ01" not in desk.page.text
     assert web_site.library.instruments["lupusqol"].name in desk.page.text
+
+
+def test_the_board_says_whom_to_help_and_why(desk: Desk, web_site: Site) -> None:
+    person = web_site.enrol("01-301")
+    web_site.open(person)
+    desk.get(at(web_site, "/today"))
+    assert "01-301" in desk.page.text
+    assert "no phone has joined" in desk.page.text
+    assert "joining code not used yet" in desk.page.text
+    figures = re.findall(r"<dd>(\d+)</dd>", desk.page.text)
+    assert figures[0] == "1", "one visit is open"
+
+
+def test_rates_stand_in_a_table_with_their_figures(desk: Desk, web_site: Site) -> None:
+    person = web_site.enrol("01-301")
+    sheet = web_site.open(person)[0]
+    web_site.answer_all(sheet)
+    web_site.submit(sheet)
+    desk.get(at(web_site, "/rates"))
+    assert re.search(r"<small>1 / \d+</small>", desk.page.text)
 
 
 def test_an_anchor_is_shown_before_it_is_set(desk: Desk, web_site: Site) -> None:
