@@ -87,6 +87,10 @@ def words() -> dict[str, Any]:
         assert definition is not None  # noqa: S101
         return locale.day_text(value, definition.zone, chosen)
 
+    def short(value: datetime, ends: bool = False) -> str:
+        assert definition is not None  # noqa: S101
+        return locale.short_text(value, definition.zone, chosen, end=ends)
+
     return {
         "help": "" if definition is None else help_text(definition),
         "language": chosen,
@@ -103,4 +107,6 @@ def words() -> dict[str, Any]:
         "moment": moment,
         "end": end,
         "day": day,
+        "short": short,
+        "zone_name": None if definition is None else locale.zone_name(definition.zone.key, chosen),
     }

@@ -98,6 +98,19 @@ def end_text(moment: datetime, zone: ZoneInfo, language: str) -> str:
     return last.replace("23:59", "24:00")
 
 
+def short_text(moment: datetime, zone: ZoneInfo, language: str, *, end: bool = False) -> str:
+    """Day and time in few words, for tables whose page says whose time it is: `25 Nov 2026,
+    23:59`. As an `end`, midnight is 24:00 of the day that it ends."""
+    pattern = "y年M月d日 HH:mm" if language == "zh_Hans" else "d MMM y, HH:mm"
+    clock = moment.astimezone(zone)
+    if end and (clock.hour, clock.minute) == (0, 0):
+        last = format_datetime(
+            moment - timedelta(minutes=1), pattern, tzinfo=zone, locale=parsed(language)
+        )
+        return last.replace("23:59", "24:00")
+    return str(format_datetime(moment, pattern, tzinfo=zone, locale=parsed(language)))
+
+
 def day_text(moment: datetime, zone: ZoneInfo, language: str) -> str:
     """The day alone, in the zone."""
     pattern = "y年M月d日EEEE" if language == "zh_Hans" else "EEEE, d MMM y"
