@@ -9,7 +9,7 @@ from pro_app.models.assessment import (
     Submission,
     SubmitOperation,
 )
-from pro_app.models.audit import AuditEntry
+from pro_app.models.audit import AuditCheckpoint, AuditEntry, AuditHead
 from pro_app.models.correction import CorrectedScore, Correction, CorrectionDecision
 from pro_app.models.database import Base, Database, Instant, Transaction
 from pro_app.models.participant import (
@@ -52,7 +52,9 @@ __all__ = [
     "Answer",
     "Assessment",
     "Attempt",
+    "AuditCheckpoint",
     "AuditEntry",
+    "AuditHead",
     "Base",
     "CodeRequest",
     "Contact",

@@ -25,7 +25,7 @@ from pro_app.models import (
     StaffRole,
     Submission,
 )
-from pro_app.services import audit, corrections, signed_record, studies
+from pro_app.services import audit, corrections, studies
 from pro_app.services.corrections import Decided, NotAllowed, Refused, Stale, Wanted
 from tests.conftest import Site, snapshot
 from tests.services.correcting import (
@@ -631,10 +631,3 @@ def carry_out(
     else:
         with pytest.raises(Stale):
             desk.decide_in(session, correction)
-
-
-def test_every_column_of_what_is_signed_is_under_a_digest() -> None:
-    for name, columns in signed_record.COLUMNS.items():
-        assert {"id", *columns} == set(Base.metadata.tables[name].columns.keys())
-    scores = Base.metadata.tables["corrected_score"].columns.keys()
-    assert {"id", "correction_id", *signed_record.SCORE} == set(scores)
