@@ -111,9 +111,12 @@ def plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical(value: Any) -> str:
     """The one text that a value has here."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def entry_hash(row: Row) -> str:
@@ -388,7 +391,9 @@ class Seals:
 
     def holder(self, stream: str, seq: int) -> int | None:
         """The first checkpoint known to hold an entry."""
-        return next((n for n, upto, _ in self.heads.get(stream, ()) if upto >= seq), None)
+        heads = self.heads.get(stream, ())
+        place = bisect_left(heads, seq, key=lambda one: one[1])
+        return heads[place][0] if place < len(heads) else None
 
     def newest_without(self, holder: int | None) -> int | None:
         """The newest checkpoint known not to hold an entry, whose first holder this is."""
@@ -587,22 +592,25 @@ class Trail:
         at, stream, seq = moment(row["at"]), row["stream"], row["seq"]
         if row["action"] == "confirm_clock" and row["old"]:
             self._confirmed.append((at, moment(row["old"])))
-
-        def note(later: datetime, earlier: datetime, reason: str) -> None:
-            if later - earlier > SLACK:
-                self._steps.append(_Step(Fault(stream, seq, reason), later, earlier))
-
-        said = f"is dated {plain(at)}"
         if before is not None:
-            note(before, at, f"{said}, and the entry before it {plain(before)}")
+            self._note(row, before, at, "and the entry before it {}")
         holder = self._seals.holder(stream, seq)
         if holder in self._seals.moments:
             made = self._seals.moments[holder]
-            note(at, made, f"{said}, but checkpoint {holder} of {plain(made)} holds it already")
+            self._note(row, at, made, f"but checkpoint {holder} of {{}} holds it already")
         without = self._seals.newest_without(holder)
         if without in self._seals.moments:
             made = self._seals.moments[without]
-            note(made, at, f"{said}, but checkpoint {without} of {plain(made)} does not hold it")
+            self._note(row, made, at, f"but checkpoint {without} of {{}} does not hold it")
+
+    def _note(self, row: Row, later: datetime, earlier: datetime, than: str) -> None:
+        """Note an entry if the first of these moments, one of which is its own, comes after the
+        second by more than the usual. `than` says what the other one is of."""
+        if later - earlier > SLACK:
+            at = moment(row["at"])
+            other = than.format(plain(later if earlier == at else earlier))
+            fault = Fault(row["stream"], row["seq"], f"is dated {plain(at)}, {other}")
+            self._steps.append(_Step(fault, later, earlier))
 
     def _unexcused(self) -> Iterator[Fault]:
         """Moments in the wrong order, but for those of a clock that was ahead and was put right:
@@ -657,6 +665,7 @@ FIELDS = {  # of each file's lines
     PROOFS: ("checkpoint", "stream", "seq", "hash", "place", "path"),
     **{f"data/{kind}.jsonl": ("stream", *names) for kind, names in DATA.items()},
 }
+_FIELDS = {name: frozenset(fields) for name, fields in FIELDS.items()}
 TYPES: dict[str, type | tuple[type, ...]] = {  # of what is reckoned with
     "stream": str, "seq": int, "at": str, "detail": dict, "hash": str, "previous_hash": str,
     "old": (str, type(None)), "number": int, "root": str, "streams": int, "entries": int,
@@ -769,8 +778,8 @@ def _json(place: str, text: bytes) -> dict[str, Any]:
 def _row(name: str, number: int, text: bytes) -> Row:
     place = f"{name} line {number}"
     row = _json(place, text)
-    if row.keys() != set(FIELDS[name]):
-        odd = sorted(row.keys() ^ set(FIELDS[name]))
+    if row.keys() != _FIELDS[name]:
+        odd = sorted(row.keys() ^ _FIELDS[name])
         raise Unreadable(f"{place} lacks these fields, or should not have them: {', '.join(odd)}")
     for key in TYPES.keys() & row.keys():
         if not isinstance(row[key], TYPES[key]):
