@@ -32,6 +32,7 @@ from pro_app.migrations import upgrade
 from pro_app.models import Database, Device
 from pro_app.services import answers, assessments, enrolment, secrets, studies
 from pro_app.services.answers import Operation, Origin
+from pro_app.services.audit_key import AuditKey
 from pro_app.services.studies import CurrentStudy
 from pro_app.web import access
 
@@ -79,6 +80,7 @@ def make_app(folder: Path, port: int = 80) -> Flask:
             database_url=f"sqlite:///{folder / 'pro_app.sqlite3'}",
             secret_key=KEY,
             vapid_key=VapidKey.new().text(),
+            audit_key=AuditKey.new().text(),
             queue_url="sqlite://",
             public_url=f"http://localhost:{port}",
         )

@@ -81,6 +81,7 @@ def _refusals() -> tuple[type[Exception], ...]:
     """What is told in one line. Imported only when something went wrong: it loads the database."""
     from pro_app.core.instruments import DefinitionError
     from pro_app.services.assessments import AssessmentError
+    from pro_app.services.checkpoints import TrailBehind
     from pro_app.services.checks import StartRefused
     from pro_app.services.consents import ConsentError
     from pro_app.services.enrolment import EnrolmentError
@@ -89,7 +90,7 @@ def _refusals() -> tuple[type[Exception], ...]:
 
     return (
         SettingsError, DefinitionError, EnrolmentError, AssessmentError, ScheduleError,
-        StartRefused, ConsentError, PauseError,
+        StartRefused, ConsentError, PauseError, TrailBehind,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -41,6 +41,7 @@ class Settings:
     `public_url` is the address participants type; its scheme and host decide how cookies are
     protected (see `plain_cookies`). `previous_secret_keys` still verify cookies while a key is
     being changed. `trusted_proxies` is how many reverse proxies of ours stand in front.
+    `audit_key` signs checkpoints of the audit trail; the database does not have it.
     `vapid_key` signs pushes, and every subscription is tied to it; `vapid_subject` is whom push
     services may write to. `push_hosts` are services beside the browsers' own. Without a `mail`
     server no e-mails go; the demonstration writes them to a folder. `queue_url` is where the
@@ -50,6 +51,7 @@ class Settings:
     database_url: str
     secret_key: str
     vapid_key: str
+    audit_key: str
     queue_url: str
     public_url: str = "http://localhost:5000"
     previous_secret_keys: tuple[str, ...] = ()
@@ -93,6 +95,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         trusted_proxies=_whole_number(values, "PRO_TRUSTED_PROXIES", 0),
         vapid_key=_vapid_key(_value(values, "PRO_VAPID_KEY"), instance),
         vapid_subject=_vapid_subject(_value(values, "PRO_VAPID_SUBJECT"), public_url),
+        audit_key=_audit_key(_value(values, "PRO_AUDIT_KEY"), instance),
         push_hosts=_push_hosts(_value(values, "PRO_PUSH_HOSTS"), public_url),
         mail=_mail(_value(values, "PRO_MAIL_URL"), _value(values, "PRO_MAIL_FROM")),
         queue_url=_queue_url(_value(values, "PRO_QUEUE_URL"), instance),
@@ -149,11 +152,7 @@ def _database_url(text: str | None, instance: Path) -> str:
 def _secret_key(text: str | None, public_url: str, instance: Path) -> str:
     """The key given; on this machine alone, one made at first start and kept beside the data."""
     if text is None and urlsplit(public_url).hostname in LOOPBACK:
-        kept = _made(instance) / "secret-key"
-        if not kept.exists():
-            kept.touch(mode=0o600)
-            kept.write_text(secrets.token_hex(SECRET_LENGTH), encoding="ascii")
-        text = kept.read_text(encoding="ascii").strip()
+        text = _kept(instance / "secret-key", lambda: secrets.token_hex(SECRET_LENGTH))
     if text is None:
         raise SettingsError("PRO_SECRET_KEY: is not set")
     return _safe("PRO_SECRET_KEY", text)
@@ -164,15 +163,32 @@ def _vapid_key(text: str | None, instance: Path) -> str:
     from pro_app.delivery.vapid import VapidKey
 
     if text is None:
-        kept = _made(instance) / "vapid-key"
-        if not kept.exists():
-            kept.touch(mode=0o600)
-            kept.write_text(VapidKey.new().text(), encoding="ascii")
-        text = kept.read_text(encoding="ascii").strip()
+        text = _kept(instance / "vapid-key", lambda: VapidKey.new().text())
     try:
         return VapidKey.read(text).text()
     except ValueError as error:
         raise SettingsError("PRO_VAPID_KEY: is not a key that this program made") from error
+
+
+def _audit_key(text: str | None, instance: Path) -> str:
+    """Likewise."""
+    from pro_app.services.audit_key import AuditKey
+
+    if text is None:
+        text = _kept(instance / "audit-key", lambda: AuditKey.new().text())
+    try:
+        return AuditKey.read(text).text()
+    except ValueError as error:
+        raise SettingsError("PRO_AUDIT_KEY: is not a key that this program made") from error
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    """A secret's text from its file, which is made at first and is its owner's alone."""
+    _made(path.parent)
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(make(), encoding="ascii")
+    return path.read_text(encoding="ascii").strip()
 
 
 def _vapid_subject(text: str | None, public_url: str) -> str:

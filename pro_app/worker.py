@@ -1,4 +1,5 @@
-"""The worker: once a minute it plans and sends what is due. huey only wakes it.
+"""The worker: once a minute it plans and sends what is due, and once an hour it makes a checkpoint
+of the audit trail. huey only wakes it.
 
 A task carries nothing, so that a lost one costs a minute and a double one nothing: the queue that
 matters is the `reminder` table. Where the database is PostgreSQL, a tick that finds more than a
@@ -24,7 +25,8 @@ from huey.serializer import Serializer  # type: ignore[import-untyped]
 from pro_app.config import ROOT, Settings
 from pro_app.core.library import load_library
 from pro_app.models import Database, Reminder
-from pro_app.services import alarms, reminders, sending
+from pro_app.services import alarms, checkpoints, reminders, sending
+from pro_app.services.audit_key import AuditKey
 from pro_app.services.outgoing import Tally
 from pro_app.services.post_office import PostOffice
 from pro_app.wiring import post_office
@@ -94,12 +96,14 @@ class Ticker:
         self._busy = threading.Lock()
         self._office: PostOffice | None = None
         self._failures = 0
+        self._looked_at: datetime | None = None  # for what a checkpoint does not hold yet
         self.going: Callable[[], bool] = lambda: True
         self.wake: Callable[[int], None] = lambda _count: None
 
     def tick(self) -> None:
-        """Plan and send what is due; whatever goes wrong is logged, and the next tick goes on."""
-        self._alone(self._plan_and_send)
+        """Plan and send what is due, and make the hour's checkpoint; whatever goes wrong is logged,
+        and the next tick goes on."""
+        self._alone(self._plan_send_and_seal)
 
     def drain(self) -> None:
         """Help to send what is due."""
@@ -144,6 +148,33 @@ class Ticker:
         with office.database.writing_rows() as session:
             alarms.sound(session, "clock", told, office.clock())
         return False
+
+    def _plan_send_and_seal(self, office: PostOffice) -> None:
+        try:
+            self._plan_and_send(office)
+        finally:  # the record is sealed also where no reminder can go
+            self._make_checkpoint(office)
+
+    def _make_checkpoint(self, office: PostOffice) -> None:
+        """The hour's checkpoint. To look for news takes reading every stream's newest entry, so
+        that where there are none, the next look is an hour later too."""
+        now = office.clock()
+        if self._looked_at and timedelta() <= now - self._looked_at < checkpoints.INTERVAL:
+            return
+        with office.database.reading_rows() as connection:
+            if not checkpoints.is_due(connection, now):
+                return
+        self._looked_at = now
+        try:
+            with office.database.writing() as session:
+                key = AuditKey.read(self._settings.audit_key)
+                made = checkpoints.make(session, key, now)
+        except checkpoints.TrailBehind as error:
+            with office.database.writing_rows() as connection:
+                alarms.sound(connection, "audit", str(error), now)
+        else:
+            if made is not None:
+                log.info("checkpoint %s of the audit trail", made.number)
 
     def _plan_and_send(self, office: PostOffice) -> None:
         try:

@@ -41,10 +41,12 @@ from pro_app.services import (
 )
 from pro_app.services.answers import Operation, Origin
 from pro_app.services.assessments import Known
+from pro_app.services.audit_key import AuditKey
 from pro_app.services.studies import CurrentStudy
 
 KEY = "0123456789abcdef-key-of-the-tests"
 VAPID_KEY = VapidKey.new().text()
+AUDIT_KEY = AuditKey.new().text()
 PIN = "246813"
 MORNING = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)  # Monday nine o'clock in Kuala Lumpur
 BOTH = ("sqlite", "postgresql")
@@ -333,7 +335,13 @@ def make_app(
     url: str, clock: TestClock, public_url: str = "http://localhost", **settings: Any
 ) -> Flask:
     """The application on a database, with the test's clock."""
-    given = {"secret_key": KEY, "vapid_key": VAPID_KEY, "queue_url": "sqlite://", **settings}
+    given = {
+        "secret_key": KEY,
+        "vapid_key": VAPID_KEY,
+        "audit_key": AUDIT_KEY,
+        "queue_url": "sqlite://",
+        **settings,
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pro_app.web.app.load_library", kept_library)
         made = create_app(Settings(database_url=url, public_url=public_url, **given), clock)
@@ -369,6 +377,7 @@ def run(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run
     monkeypatch.setenv("PRO_SECRET_KEY", KEY)
     monkeypatch.setenv("PRO_PUBLIC_URL", "https://pro.example.org")
     monkeypatch.setenv("PRO_VAPID_KEY", VAPID_KEY)
+    monkeypatch.setenv("PRO_AUDIT_KEY", AUDIT_KEY)
     monkeypatch.setenv("PRO_VAPID_SUBJECT", "mailto:study@hospital.my")
 
     def type_in(command: str, *arguments: object, code: int = 0, given: str = "") -> Result:

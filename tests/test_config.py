@@ -10,9 +10,11 @@ import pytest
 
 from pro_app.config import ROOT, MailServer, Settings, SettingsError, read_settings
 from pro_app.delivery.vapid import VapidKey
+from pro_app.services.audit_key import AuditKey
 
 GOOD_KEY = "kX3v9Qz7Lm2Rt8Wp4Ys6Bn1Cd5Fg0HjA"
 VAPID_KEY = VapidKey.new().text()
+AUDIT_KEY = AuditKey.new().text()
 
 
 def read(tmp_path: Path, **variables: str) -> Settings:
@@ -48,6 +50,7 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         PUBLIC_URL="https://pro.example.org/",
         TRUSTED_PROXIES="2",
         VAPID_KEY=VAPID_KEY,
+        AUDIT_KEY=AUDIT_KEY,
         VAPID_SUBJECT="mailto:trials@hospital.my",
         PUSH_HOSTS="push.hospital.my push.other.my:8443",
         MAIL_URL="smtps://us%40er:pass@mail.hospital.my",
@@ -62,6 +65,7 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         previous_secret_keys=(GOOD_KEY[::-1], GOOD_KEY.swapcase()),
         trusted_proxies=2,
         vapid_key=VAPID_KEY,
+        audit_key=AUDIT_KEY,
         vapid_subject="mailto:trials@hospital.my",
         push_hosts=("push.hospital.my", "push.other.my:8443"),
         mail=MailServer("mail.hospital.my", 465, "us@er", "pass", "tls", "trials@hospital.my"),
@@ -72,16 +76,22 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
     assert not settings.plain_cookies
 
 
-def test_the_push_key_is_made_once_and_kept(tmp_path: Path) -> None:
-    first = read(tmp_path).vapid_key
-    assert read(tmp_path).vapid_key == first
-    assert (tmp_path / "instance" / "vapid-key").stat().st_mode & 0o077 == 0
+@pytest.mark.parametrize(("name", "file"), [("vapid_key", "vapid-key"), ("audit_key", "audit-key")])
+def test_a_key_is_made_once_and_kept(tmp_path: Path, name: str, file: str) -> None:
+    first = getattr(read(tmp_path), name)
+    assert getattr(read(tmp_path), name) == first
+    kept = tmp_path / "instance" / file
+    assert kept.read_text(encoding="ascii") == first
+    assert kept.stat().st_mode & 0o077 == 0
+    assert getattr(read(tmp_path / "another"), name) != first
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
         ("VAPID_KEY", "not-a-key"),
+        ("AUDIT_KEY", "not-a-key"),
+        ("AUDIT_KEY", "x" * 44),
         ("VAPID_SUBJECT", "mailto:admin@localhost"),
         ("VAPID_SUBJECT", "mailto: <admin@hospital.my>"),
         ("VAPID_SUBJECT", ""),

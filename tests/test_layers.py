@@ -24,7 +24,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {"core", "delivery"}, {"certifi", "cryptography", "py_vapid", "pycurl", "pywebpush"}
     ),
     "services": (
-        {"core", "models", "delivery", "services"},
+        {"core", "models", "delivery", "services", "verify"},
         {"argon2", "babel", "cryptography", "icalendar", "sqlalchemy", "webauthn"},
     ),
     "web": (

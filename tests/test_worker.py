@@ -24,12 +24,12 @@ from huey.registry import Message
 from pro_app import worker
 from pro_app.config import ROOT, Settings
 from pro_app.core.library import Library
-from pro_app.models import Alarm, Database, Reminder
-from pro_app.services import reach, sending
+from pro_app.models import Alarm, AuditCheckpoint, Database, Reminder
+from pro_app.services import audit, reach, sending
 from pro_app.services.reminders import Planning
 from pro_app.wiring import post_office
 from pro_app.worker import ClockGuard, Ticker, make_consumer, make_queue
-from tests.conftest import KEY, VAPID_KEY, Enrolled, TestClock, empty, make_database
+from tests.conftest import AUDIT_KEY, KEY, VAPID_KEY, Enrolled, TestClock, empty, make_database
 from tests.delivery.sinks import Sink, free_port
 from tests.services.trial import Trial, load_trial, subscription, timepoint
 
@@ -135,6 +135,7 @@ def settings_for(url: str, sink: Sink | None = None, queue: str = "sqlite://") -
         database_url=url,
         secret_key=KEY,
         vapid_key=VAPID_KEY,
+        audit_key=AUDIT_KEY,
         queue_url=queue,
         push_hosts=() if sink is None else (sink.place,),
     )
@@ -230,6 +231,56 @@ def test_what_is_planned_goes_out_although_planning_fails(
     monkeypatch.setattr("pro_app.services.reminders.plan", lambda *_: 1 / 0)
     ticker.tick()
     assert len(sink.requests) == 1
+
+
+def sealed(database: Database) -> int:
+    """How many checkpoints there are."""
+    with database.reading() as session:
+        return session.scalar(sa.select(sa.func.count()).select_from(AuditCheckpoint)) or 0
+
+
+def test_a_tick_seals_the_trail_once_an_hour_where_something_is_new(
+    ticker: Ticker, site: Trial, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.enrol()
+    for _ in range(2):
+        ticker.tick()
+        assert sealed(site.database) == 1
+    site.enrol("01-002")
+    clock.forward(minutes=59)
+    ticker.tick()
+    assert sealed(site.database) == 1
+    clock.forward(minutes=1)
+    monkeypatch.setattr("pro_app.services.reminders.plan", lambda *_: 1 / 0)
+    ticker.tick()
+    assert sealed(site.database) == 2, "also where planning fails"
+    for _ in range(3):
+        clock.forward(hours=2)
+        ticker.tick()
+    assert sealed(site.database) == 2
+    with site.database.snapshot() as session:
+        assert list(audit.verify(session)) == []
+
+
+def test_a_trail_that_lost_entries_is_an_alarm(
+    sqlite_url: str, library: Library, clock: TestClock
+) -> None:
+    clock.now = datetime.now(UTC)
+    database = Database(sqlite_url)
+    site = load_trial(database, library, clock, always_open)
+    ticker = Ticker(settings_for(sqlite_url), clock)
+    ticker.tick()
+    with database.writing() as session:
+        session.execute(sa.text("DROP TRIGGER append_only_delete_audit_entry"))
+        session.execute(sa.text("DELETE FROM audit_entry"))
+    site.enrol()
+    clock.forward(hours=1)
+    for _ in range(2):
+        ticker.tick()
+    assert sealed(database) == 1
+    assert alarms(database) == {"audit": 1}
+    ticker.close()
+    database.close()
 
 
 def test_under_a_clock_that_jumped_nothing_goes_and_the_operator_is_told(

@@ -11,7 +11,7 @@ from pro_app.models.assessment import (
     Submission,
     SubmitOperation,
 )
-from pro_app.models.audit import AuditEntry
+from pro_app.models.audit import AuditCheckpoint, AuditEntry, AuditHead
 from pro_app.models.call import CALL_OUTCOMES, CHANNELS, Call
 from pro_app.models.correction import CorrectedScore, Correction, CorrectionDecision
 from pro_app.models.database import Base, Database, Instant, Transaction
@@ -60,7 +60,9 @@ __all__ = [
     "Answer",
     "Assessment",
     "Attempt",
+    "AuditCheckpoint",
     "AuditEntry",
+    "AuditHead",
     "Base",
     "Call",
     "CodeRequest",

@@ -1,4 +1,4 @@
-"""The audit trail: append-only entries, chained by hash within each stream."""
+"""The audit trail: append-only entries, chained by hash within each stream, and checkpoints."""
 
 from __future__ import annotations
 
@@ -33,4 +33,46 @@ class AuditEntry(Base):
     new: Mapped[str | None] = mapped_column(sa.Text)
     detail: Mapped[dict[str, Any]]
     previous_hash: Mapped[str] = mapped_column(sa.String(64))
+    hash: Mapped[str] = mapped_column(sa.String(64))
+
+
+class AuditCheckpoint(Base):
+    """A signed statement of what all streams held at a moment. Triggers refuse change and removal.
+
+    `root` is the Merkle root over every stream's newest entry, `streams` and `entries` count them,
+    `previous` is the hash of the checkpoint before. `hash` and `signature` are over all that; see
+    `pro_app.verify`. `key` names the key, whose public half stands beside it.
+    """
+
+    __tablename__ = "audit_checkpoint"
+
+    # counts from 1 without a gap; of two workers that make the same one, one fails on it
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    root: Mapped[str] = mapped_column(sa.String(64))
+    streams: Mapped[int]
+    entries: Mapped[int] = mapped_column(sa.BigInteger)
+    previous: Mapped[str] = mapped_column(sa.String(64))
+    key: Mapped[str] = mapped_column(sa.String(32))
+    algorithm: Mapped[str] = mapped_column(sa.String(20))
+    public_key: Mapped[str] = mapped_column(sa.String(64))
+    hash: Mapped[str] = mapped_column(sa.String(64))
+    signature: Mapped[str] = mapped_column(sa.String(128))
+
+
+class AuditHead(Base):
+    """A stream's newest entry at a checkpoint, if it was another one at the checkpoint before.
+    Triggers refuse change and removal.
+
+    From these the tree of every checkpoint can be built again.
+    """
+
+    __tablename__ = "audit_head"
+
+    # the key also serves services.checkpoints: the newest head of each stream
+    stream: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    checkpoint: Mapped[int] = mapped_column(
+        sa.ForeignKey("audit_checkpoint.number"), primary_key=True
+    )
+    seq: Mapped[int]
     hash: Mapped[str] = mapped_column(sa.String(64))

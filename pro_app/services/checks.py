@@ -99,8 +99,11 @@ def _note_other_keys(database: Database, key_id: str, now: datetime) -> int:
 
 
 def confirm_clock(database: Database, now: datetime) -> None:
-    """Put on record, with the clock as it is, that it is right: what follows goes on from here."""
+    """Put on record, with the clock as it is, that it is right, and up to which moment it
+    was wrong: what follows goes on from here."""
     with database.writing() as session:
+        newest = session.scalar(_newest)
+        until = None if newest is None else newest.astimezone(UTC).isoformat()
         for study in session.scalars(sa.select(Study).order_by(Study.id).with_for_update()).all():
-            entry = audit.Entry("site", "confirm_clock", f"study/{study.code}")
+            entry = audit.Entry("site", "confirm_clock", f"study/{study.code}", old=until)
             audit.record(session, audit.study_stream(study.id), now, [entry])

@@ -113,7 +113,7 @@ def request(
         "kind": correction.kind,
         "reason_code": correction.reason_code,
         "reason": correction.reason,
-        "digest": signed_record.digest(correction),
+        "digest": signed_record.digest_of(correction),
     }
     _tell(session, held, now, [_entry(held, staff, "request_correction", correction, detail)])
     return correction
@@ -233,7 +233,7 @@ def _keep(
         "reason": correction.reason,
         "comment": decision.comment,
         "signature": decision.signature,
-        "digest": signed_record.digest(decision),
+        "digest": signed_record.digest_of(decision),
     }
     _tell(session, held, decision.decided_at, [_entry(held, staff, action, correction, detail)])
 
@@ -295,7 +295,7 @@ def _score_anew(
         session.execute(sa.insert(CorrectedScore), rows)
         detail = {
             "correction": correction.public_id,
-            "digest": signed_record.scores_digest(correction.public_id, rows),
+            "digest": signed_record.scores_digest(correction.id, rows),
         }
         place = f"assessment/{held.assessment.public_id}"
         entries.append(

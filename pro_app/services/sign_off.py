@@ -104,7 +104,7 @@ def sign(
         "sign_off": signed.public_id,
         "meaning": meaning,
         "signature": signed.signature,
-        "digest": signed_record.digest(signed),
+        "digest": signed_record.digest_of(signed),
     }
     entry = audit.Entry(
         signing.actor(staff), "sign_off", "participant", new=milestone, detail=detail
@@ -202,7 +202,7 @@ def _content(
                 for one in own
             ],
             "scores": [
-                {name: getattr(one, name) for name in signed_record.SCORE_FIELDS} for one in scores
+                {name: getattr(one, name) for name in signed_record.SCORE} for one in scores
             ],
         }
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from pro_app import verify
 from pro_app.models import Assessment, Base, SignOff, Staff
-from pro_app.services import audit, enrolment, sign_off
+from pro_app.services import audit, audit_export, enrolment, sign_off
+from pro_app.services.audit_rows import WHOLE
 from pro_app.services.signing import NotAllowed, Refused
 from tests.conftest import Enrolled, Site
 from tests.services.correcting import ADMINISTRATIVE, REJECTED, Desk, hire, submission_of
@@ -253,6 +258,36 @@ def test_a_direct_edit_voids_it_and_is_found(
         assert [one.holds for one in sign_off.standing(session, signing.person.id)] == [False]
         assert list(audit.verify(session))
     assert signing.standing() == [("baseline/1", True)]
+
+
+def test_the_export_carries_what_was_signed_and_its_verifier_checks_it(
+    signing: Signing, tmp_path: Path
+) -> None:
+    signing.desk.correct(new="3", confirmed_on=signing.site.clock().date())
+    signing.desk.retract(signing.desk.request(new="0", confirmed_on=signing.site.clock().date()))
+    signing.sign()
+    path = tmp_path / "trail.zip"
+    nothing: dict[str, str | None] = {"study": None, "participant": None}
+    with signing.site.database.snapshot() as session:
+        audit_export.write(session, path, nothing, WHOLE)
+    assert verify.main([str(path)]) == 0
+    with zipfile.ZipFile(path) as archive:
+        lines = {
+            kind: archive.read(f"data/{kind}.jsonl").decode().splitlines()
+            for kind in ("corrections", "decisions", "corrected_scores", "sign_offs")
+        }
+    counts = {kind: len(found) for kind, found in lines.items()}
+    assert counts.pop("corrected_scores") > 1
+    assert counts == {"corrections": 2, "decisions": 2, "sign_offs": 1}
+    for kind, (first, *_) in lines.items():
+        stream = f"participant/{signing.person.id}"
+        row = json.loads(first)
+        assert row["stream"] == stream
+        name = "value" if kind == "corrected_scores" else "public_id"
+        changed = row | {name if name in row else "comment": "1"}
+        ((_, said),) = verify.data_digests(kind, [row])
+        ((_, other),) = verify.data_digests(kind, [changed])
+        assert said != other
 
 
 def test_somebody_elses_name_later_changes_nothing(signing: Signing) -> None:

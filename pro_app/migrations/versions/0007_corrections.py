@@ -7,7 +7,7 @@ from pro_app.migrations.append_only import make_append_only
 from pro_app.models.database import Instant
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 TABLES = ("correction", "correction_decision", "corrected_score", "sign_off")
 
