@@ -670,7 +670,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {  # of what is reckoned with
     "stream": str, "seq": int, "at": str, "detail": dict, "hash": str, "previous_hash": str,
     "old": (str, type(None)), "number": int, "root": str, "streams": int, "entries": int,
     "previous": str, "key": str, "signature": (str, type(None)), "checkpoint": int, "place": int,
-    "path": list,
+    "path": list, "submission_id": int, "algorithm": str,
 }  # fmt: skip
 
 
@@ -768,7 +768,7 @@ class Export:
 def _json(place: str, text: bytes) -> dict[str, Any]:
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unreadable(f"{place} is not JSON: {error}") from error
     if not isinstance(found, dict):
         raise Unreadable(f"{place} is not a JSON object")
@@ -789,7 +789,10 @@ def _row(name: str, number: int, text: bytes) -> Row:
             raise ValueError("it has no zone")
         if row.get("action") == "confirm_clock" and row["old"]:
             moment(row["old"])
-        bytes.fromhex("".join(row.get("path", ())))
+        for one in row.get("path", ()):
+            bytes.fromhex(one)
+        if not isinstance(row.get("detail", {}).get("digest", ""), str):
+            raise TypeError("its digest is no text")
     except (TypeError, ValueError) as error:
         raise Unreadable(f"{place}: {error}") from error
     return row
@@ -902,14 +905,16 @@ def run(path: str, trusted: Sequence[bytes], known: Mapping[int, str]) -> int:
     """Check the export at `path` and write what was found; 1 if there are faults. Raises
     Unreadable."""
     export = Export(path)
+    count = 0
     try:
         check = Check(export, trusted, known)
-        count = 0
         for fault in check.faults():
             count += 1
             sys.stdout.write(f"{fault}\n")
         for line in check.summary():
             sys.stdout.write(f"{line}\n")
+    except (UnicodeError, OverflowError) as error:  # half a character, a moment out of all time
+        raise Unreadable(f"it holds a value that is none: {error}") from error
     finally:
         export.close()
     sys.stdout.write(f"{count} faults\n" if count else "no fault\n")

@@ -36,6 +36,7 @@ ALL = [
     f"study load {STUDY}", "participant add 01-001 --language en", "participant code 01-001",
     "participant withdraw 01-001", "participant readmit 01-001", "participant list",
     f"assessment open 01-001 baseline {' '.join(WINDOW)}", "export answers", "verify-audit",
+    "audit checkpoint", "audit export trail.zip",
 ]  # fmt: skip
 
 

@@ -46,8 +46,9 @@ class AuditCheckpoint(Base):
 
     __tablename__ = "audit_checkpoint"
 
+    id: Mapped[int] = mapped_column(primary_key=True)
     # counts from 1 without a gap; of two workers that make the same one, one fails on it
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(unique=True)
     at: Mapped[datetime]
     root: Mapped[str] = mapped_column(sa.String(64))
     streams: Mapped[int]
@@ -68,11 +69,11 @@ class AuditHead(Base):
     """
 
     __tablename__ = "audit_head"
+    # read by services.checkpoints, too: the newest head of each stream
+    __table_args__ = (sa.UniqueConstraint("stream", "checkpoint"),)
 
-    # the key also serves services.checkpoints: the newest head of each stream
-    stream: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
-    checkpoint: Mapped[int] = mapped_column(
-        sa.ForeignKey("audit_checkpoint.number"), primary_key=True
-    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    stream: Mapped[str] = mapped_column(sa.String(40))
+    checkpoint: Mapped[int] = mapped_column(sa.ForeignKey("audit_checkpoint.number"))
     seq: Mapped[int]
     hash: Mapped[str] = mapped_column(sa.String(64))

@@ -56,9 +56,9 @@ def make(session: Session, key: AuditKey, now: datetime) -> Checkpoint | None:
     Raises TrailBehind if a stream no longer holds what the newest checkpoint says.
     """
     before = session.scalar(sa.select(AuditCheckpoint).where(_is_newest))
-    earlier = _heads_at_checkpoint(session)
+    earlier = {stream: (seq, kept) for stream, seq, kept in session.execute(_newest_heads())}
+    _refuse_if_behind(session)
     current, entries = _heads_now(session)
-    _refuse_if_behind(session, earlier, current)
     changed = {stream: head for stream, head in current.items() if earlier.get(stream) != head}
     if not changed:
         return None
@@ -101,20 +101,17 @@ def _told(row: AuditCheckpoint) -> Checkpoint:
     return Checkpoint(row.number, row.at, row.root, row.hash, row.key, row.public_key)
 
 
-def _heads_at_checkpoint(session: Session) -> dict[str, Head]:
+def _newest_heads() -> sa.Select[str, int, str]:
     """Every stream's newest entry that a checkpoint holds."""
     last = (
         sa.select(AuditHead.stream, sa.func.max(AuditHead.checkpoint).label("checkpoint"))
         .group_by(AuditHead.stream)
         .subquery()
     )
-    rows = session.execute(
-        sa.select(AuditHead.stream, AuditHead.seq, AuditHead.hash).join(
-            last,
-            sa.and_(AuditHead.stream == last.c.stream, AuditHead.checkpoint == last.c.checkpoint),
-        )
+    return sa.select(AuditHead.stream, AuditHead.seq, AuditHead.hash).join(
+        last,
+        sa.and_(AuditHead.stream == last.c.stream, AuditHead.checkpoint == last.c.checkpoint),
     )
-    return {stream: (seq, kept) for stream, seq, kept in rows}
 
 
 def _heads_now(session: Session) -> tuple[dict[str, Head], int]:
@@ -138,16 +135,23 @@ def _heads_now(session: Session) -> tuple[dict[str, Head], int]:
     return heads, sum(row.entries for row in rows)
 
 
-def _refuse_if_behind(session: Session, earlier: dict[str, Head], current: dict[str, Head]) -> None:
+def _refuse_if_behind(session: Session) -> None:
     """Raise TrailBehind if an entry that a checkpoint holds is gone or another one."""
-    moved = [stream for stream, head in earlier.items() if current.get(stream) != head]
-    for stream in sorted(moved):
-        seq, kept = earlier[stream]
-        found = session.scalar(
-            sa.select(AuditEntry.hash).where(AuditEntry.stream == stream, AuditEntry.seq == seq)
+    held = _newest_heads().subquery()
+    same = sa.and_(
+        AuditEntry.stream == held.c.stream,
+        AuditEntry.seq == held.c.seq,
+        AuditEntry.hash == held.c.hash,
+    )
+    lost = session.execute(
+        sa.select(held.c.stream, held.c.seq)
+        .outerjoin(AuditEntry, same)
+        .where(AuditEntry.id.is_(None))
+        .order_by(held.c.stream)
+        .limit(1)
+    ).first()
+    if lost is not None:
+        raise TrailBehind(
+            f"{lost.stream} entry {lost.seq} is gone or another one than at the newest "
+            "checkpoint: export the trail and verify it"
         )
-        if found != kept:
-            raise TrailBehind(
-                f"{stream} entry {seq} is gone or another one than at the newest checkpoint: "
-                "export the trail and verify it"
-            )

@@ -331,4 +331,4 @@ def test_every_column_of_an_entry_is_under_its_hash() -> None:
     columns = {column.key for column in AuditEntry.__table__.columns}
     assert columns == {"id", *verify.ENTRY}
     stated = {column.key for column in AuditCheckpoint.__table__.columns}
-    assert stated == {"public_key", *verify.CHECKPOINT}
+    assert stated == {"id", "public_key", *verify.CHECKPOINT}

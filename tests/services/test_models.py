@@ -9,6 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from pro_app.models import Base, Database
+from pro_app.services import checkpoints
+from pro_app.services.audit_key import AuditKey
 from tests.conftest import MORNING, Site
 from tests.services.correcting import signed_rows
 
@@ -71,6 +73,8 @@ def lived(site: Site) -> Site:
     ]  # fmt: skip
     for table, row in [*tables, *signed_rows(person.id, MORNING), *STAFF]:
         insert(site.database, table, [row])
+    with site.database.writing() as session:
+        checkpoints.make(session, AuditKey.new(), MORNING)
     return site
 
 
@@ -98,6 +102,8 @@ FRESH = {  # what makes a copy of a row differ where it must
     "passkey": {"credential_id": "another"},
     "device": {"token_hash": "another"},
     "audit_entry": {"stream": "another"},
+    "audit_checkpoint": {"number": 2},
+    "audit_head": {"stream": "another"},
     "study_version": {"number": 2},
     "site": {"code": "another"},
     "joining_code": {"code_hash": "another"},
@@ -128,6 +134,8 @@ TWICE: list[tuple[str, Row]] = [
     ("submission", {"assessment_id": 1}),
     ("score", {"scale": None}),
     ("audit_entry", {"stream": None}),
+    ("audit_checkpoint", {"number": None}),
+    ("audit_head", {"stream": None}),
     ("participant", {"number": None}),
     ("participant", {"public_id": None}),
     ("submit_operation", {"operation": None}),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -678,6 +679,19 @@ def test_lines_out_of_order_are_named(path: Path) -> None:
     assert "study/1: stands in two places, out of order" in found.faults
 
 
+def test_a_line_that_stands_twice_is_named(path: Path) -> None:
+    def doubled(text: bytes) -> bytes:
+        lines = text.splitlines(keepends=True)
+        return b"".join([*lines[:6], lines[5], *lines[6:]])
+
+    found = verified(packed_anew(path, {"trail.jsonl": doubled}))
+    assert found.faults == [
+        "trail.jsonl: is not as the manifest has it",
+        "participant/1 entry 6: stands twice, or after a later one",
+        "participant/1 entry 6: does not follow the entry before it",
+    ]
+
+
 UNREADABLE: dict[str, tuple[dict[str, Callable[[bytes], bytes] | None], str]] = {
     "no trail": ({"trail.jsonl": None}, "does not hold one file trail.jsonl"),
     "no manifest": ({"manifest.json": None}, "manifest.json cannot be unpacked"),
@@ -720,6 +734,36 @@ def test_a_broken_zip_file_cannot_be_read(path: Path, tmp_path: Path) -> None:
         found = verified(one)
         assert found.code == 2
         assert f"{one} cannot be read: " in found.said
+
+
+ODD = (
+    None, [], {}, [{}], -1, 10**30, 1.5, True, "", "zz", "\ud800", "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59.999999-01:00", {"digest": []}, {"digest": {}}, ["ä"], ["0"],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_value_whatever_upsets_it(sealed: Site, tmp_path: Path, seed: int) -> None:
+    """A file that somebody made up ends in faults or a refusal, never in a trace."""
+    choose = random.Random(seed)  # noqa: S311 (nothing secret)
+    with sealed.database.snapshot() as session:
+        made = [
+            exported(session, tmp_path / "all.zip"),
+            of_participant(session, tmp_path / "one.zip"),
+        ]
+    for _ in range(20):
+        whole = choose.choice(made)
+        with zipfile.ZipFile(whole) as archive:
+            names = [name for name in archive.namelist() if name.endswith("jsonl")]
+            name = choose.choice([one for one in names if archive.read(one)])
+            lines = [json.loads(line) for line in archive.read(name).splitlines()]
+        line = choose.choice(lines)
+        field = choose.choice(sorted(line))
+        odd = choose.choice([one for one in ODD if one != line[field]])
+        line[field] = odd
+        text = "".join(json.dumps(one) + "\n" for one in lines).encode()
+        found = verified(packed_anew(whole, {name: lambda _old, text=text: text}))
+        assert found.code in {1, 2}, (name, field, odd)
 
 
 @pytest.mark.parametrize(

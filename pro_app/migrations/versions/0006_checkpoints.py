@@ -15,7 +15,8 @@ TABLES = ("audit_checkpoint", "audit_head")
 def upgrade() -> None:
     op.create_table(
         "audit_checkpoint",
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("at", Instant(), nullable=False),
         sa.Column("root", sa.String(length=64), nullable=False),
         sa.Column("streams", sa.Integer(), nullable=False),
@@ -26,10 +27,12 @@ def upgrade() -> None:
         sa.Column("public_key", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("signature", sa.String(length=128), nullable=False),
-        sa.PrimaryKeyConstraint("number", name=op.f("pk_audit_checkpoint")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_checkpoint")),
+        sa.UniqueConstraint("number", name=op.f("uq_audit_checkpoint_number")),
     )
     op.create_table(
         "audit_head",
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("stream", sa.String(length=40), nullable=False),
         sa.Column("checkpoint", sa.Integer(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
@@ -39,7 +42,8 @@ def upgrade() -> None:
             ["audit_checkpoint.number"],
             name=op.f("fk_audit_head_checkpoint_audit_checkpoint"),
         ),
-        sa.PrimaryKeyConstraint("stream", "checkpoint", name=op.f("pk_audit_head")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
+        sa.UniqueConstraint("stream", "checkpoint", name=op.f("uq_audit_head_stream_checkpoint")),
     )
     for table in TABLES:
         make_append_only(table)
