@@ -20,7 +20,9 @@ from pro_app.models import (
     Submission,
     Subscription,
 )
+from pro_app.models import Call as LoggedCall
 from pro_app.services import status
+from pro_app.services.calls import last_of
 from pro_app.services.reminders import is_paused
 from pro_app.services.studies import CurrentStudy
 
@@ -103,6 +105,7 @@ class Call:
     closes_at: datetime
     status: Status
     reachability: Reachability
+    last: LoggedCall | None = None  # the last call to this person, about whatever
 
 
 UNDONE = (Status.OPEN.value, Status.IN_PROGRESS.value)
@@ -132,4 +135,5 @@ def calls(session: Session, study: CurrentStudy, library: Library, now: datetime
         .order_by(Participant.number, Assessment.opens_at, Assessment.place)
     ).all()
     known = {row.id: reachability(session, row.id, now) for row in rows}
-    return [Call(*row[:6], Status(row.status), known[row.id]) for row in rows]
+    last = last_of(session, known)
+    return [Call(*row[:6], Status(row.status), known[row.id], last.get(row.id)) for row in rows]
