@@ -21,8 +21,9 @@ class Transcription(Base):
     """A paper questionnaire that one person enters and a second one enters again to check it, or
     an interview, which one person enters alone.
 
-    `values` are the first person's, item -> {state, code}; `second_values` those of the second,
-    who did not see them; `settled` where they differ, item -> {first, second, settled}.
+    `values` are the first person's, item -> code, `skipped` or `not_applicable`; `second_values`
+    those of the second, who did not see them; `settled` where they differ, item -> {first,
+    second, settled}.
     `completed_on` and `completed_time` are as on paper, by the clocks of the study. `conflict`
     says why it could not be accepted: the phone has submitted, or has newer answers.
     """

@@ -53,6 +53,9 @@ class Origin:
 
     `sent_at`, `run` and `monotonic` are the device's clocks when it sent them, `journal` the name
     of the journal they are kept in. `locked` says that the device alone stood for the person.
+
+    Where no device was, as on paper, `at` is when they were given, `actor` who put them in, and
+    `reason` why that was not the originator.
     """
 
     device_id: int | None
@@ -64,6 +67,9 @@ class Origin:
     monotonic: timedelta | None = None
     journal: str | None = None
     locked: bool = False
+    at: datetime | None = None
+    actor: str | None = None
+    reason: str | None = None
 
     def tapped_at(
         self,
@@ -72,6 +78,8 @@ class Origin:
         opens_at: datetime,
     ) -> Tapped:
         """The moment of an operation, see `core.assessment.tapped_at`."""
+        if self.at is not None:
+            return Tapped(self.at, None, None)
         tap = Stamp(operation.device_time, operation.run, operation.monotonic)
         sending = Stamp(self.sent_at, self.run, self.monotonic)
         return tapped_at(tap, sending, received_at, opens_at, operation.contact)
@@ -193,7 +201,7 @@ def save(
         saved.new = len(new)
         saved.seen = _store(session, new)
         stream = audit.participant_stream(assessment.participant_id)
-        audit.record(session, stream, now, _entries(assessment, own, new, origin.locked))
+        audit.record(session, stream, now, _entries(assessment, own, new, origin))
     batch, items = {one.id for one in operations}, {one.item for one in operations}
     _tell_others(saved, own, new, batch, items, seen)
     return saved
@@ -297,23 +305,26 @@ def milliseconds(span: timedelta | None) -> int | None:
 
 
 def _entries(
-    assessment: Known, own: Iterable[Row], new: Iterable[Row], locked: bool
+    assessment: Known, own: Iterable[Row], new: Iterable[Row], origin: Origin
 ) -> list[audit.Entry]:
     """An audit entry for each new row, with what stood before it."""
     newest = newest_by_item(own)
+    more: dict[str, Any] = {"locked": True} if origin.locked else {}
+    if origin.reason is not None:
+        more |= {"originator": origin.originator, "originator_reason": origin.reason}
     entries = []
     for row in new:
         before = newest.get(row["item"])
         detail = {"operation": row["operation"], "digest": audit.answer_digest(row)}
         entries.append(
             audit.Entry(
-                actor=f"{row['originator']}/device {row['device_id']}",
+                actor=origin.actor or f"{row['originator']}/device {row['device_id']}",
                 action="answer",
                 object=f"assessment/{assessment.public_id}",
                 field=row["item"],
                 old=None if before is None else _told(before),
                 new=_told(row),
-                detail=detail | {"locked": True} if locked else detail,
+                detail=detail | more,
             )
         )
         newest = newest_by_item([*newest.values(), row])

@@ -204,7 +204,8 @@ def enrol(
 ) -> int:
     """Enrol everybody of a file, in the caller's transaction: how many they are.
 
-    Their assessments are placed; reminders are left to the planner. Raises FileRefused.
+    Their assessments are placed; reminders are left to the planner. Ten thousand people take
+    some twenty seconds, for which SQLite lets nobody else write. Raises FileRefused.
     """
     session.execute(sa.select(Study.id).where(Study.id == study.id).with_for_update())
     checked = check(session, study, data, now, sites)

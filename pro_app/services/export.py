@@ -30,6 +30,7 @@ from pro_app.services import (
     audit,
     corrected,
     correction_log,
+    missed,
     reminder_log,
     schedule,
     score_columns,
@@ -43,8 +44,8 @@ LOGS = {"reminders": reminder_log, "corrections": correction_log}
 RISKY = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
 HEAD = (
     "study", "study_version", "site", "participant", "timepoint", "occurrence", "instrument",
-    "order", "status", "missed_reason", "not_expected_reason", "opens_at", "due_at", "closes_at",
-    "calendar_due", "days_off", "started_at",
+    "order", "status", "missed_reason", "missed_code", "not_expected_reason",
+    "opens_at", "due_at", "closes_at", "calendar_due", "days_off", "started_at",
     "completed_at", "submit_tapped_at", "submit_skew_ms", "submit_doubt", "submitted_at", "late",
     "mode", "receipt", "instrument_fingerprint",
     "void", "belongs_to_timepoint", "belongs_to_participant", "corrections",
@@ -126,6 +127,7 @@ def _row(
     )
     current, _newest = answers.current(session, known.id)
     state = known.status(request.now, definition.grace)
+    told = missed.newest(session, [known.id]).get(known.id) if state is Status.MISSED else None
     row: dict[str, Any] = {
         "study": definition.code,
         "study_version": request.study.version if submission is None else submission.study_version,
@@ -137,6 +139,7 @@ def _row(
         "order": known.place,
         "status": state.value,
         "missed_reason": missed_reason(known.facts) if state is Status.MISSED else None,
+        "missed_code": None if told is None else told.code,
         "not_expected_reason": (
             not_expected_reason(known.facts) if state is Status.NOT_EXPECTED else None
         ),
@@ -283,6 +286,7 @@ _MEANING = {
     "order": "place of the instrument within the timepoint",
     "status": "not_due, open, in_progress, completed, completed_late, missed, not_expected",
     "missed_reason": "partial (some items answered), not_started or not_offered (entered late)",
+    "missed_code": "why, as the site knows: too_ill, refused, not_reached, technical, site, other",
     "not_expected_reason": "withdrawn, died, cancelled (by the calendar) or no_wording",
     "opens_at": "window opens; study zone with offset",
     "due_at": "due; study zone with offset",

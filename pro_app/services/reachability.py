@@ -22,7 +22,9 @@ from pro_app.models import (
     Submission,
     Subscription,
 )
+from pro_app.models import Call as LoggedCall
 from pro_app.services import participants, status
+from pro_app.services.calls import last_of
 from pro_app.services.reminders import is_paused
 from pro_app.services.studies import CurrentStudy
 
@@ -164,6 +166,7 @@ class Call:
     closes_at: datetime
     status: Status
     reachability: Reachability
+    last: LoggedCall | None = None  # the last call to this person, about whatever
 
 
 UNDONE = (Status.OPEN.value, Status.IN_PROGRESS.value)
@@ -195,6 +198,7 @@ def calls(
         .offset(offset)
     ).all()
     known = reachabilities(session, [row.id for row in rows], now)
+    last = last_of(session, known)
     return [
         Call(
             row.number,
@@ -205,6 +209,7 @@ def calls(
             row.closes_at,
             Status(row.status),
             known[row.id],
+            last.get(row.id),
         )
         for row in rows
     ]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pro_app.core.assessment import Tapped
+from pro_app.core.assessment import Facts, Tapped
 from pro_app.core.instruments import Instrument
 from pro_app.core.scoring import Score as ScaleScore
 from pro_app.core.scoring import score
@@ -67,6 +67,7 @@ def submit(
     now: datetime,
     mode: str = "own_phone",
     tapped_at: datetime | None = None,
+    transcribed_by: str | None = None,
 ) -> Receipt:
     """Seal and score an assessment's answers; the second time, the first receipt again.
 
@@ -76,15 +77,16 @@ def submit(
     changed the answer before the press came, and its person saw that as the current one. `late`
     goes by the press and by every tap that is sealed. Raises Closed when the press does not fall
     into that time, Incomplete while items wait. The caller got `assessment` from `hold_own`.
+
+    What the actor `transcribed_by` has put in was completed at `tapped_at` on paper. It is late
+    after closing, however long, and the caller has seen to it that it was expected.
     """
     pressed_at = now if tapped_at is None else tapped_at
     earlier = receipt_of(session, assessment.id)
     if earlier is not None:
         return earlier
     facts = assessment.facts
-    in_time = facts.opens_at <= pressed_at < facts.last_moment(study.definition.grace)
-    ended = facts.withdrawn_at or facts.died_at or facts.cancelled_at
-    if not in_time or ended is not None:
+    if transcribed_by is None and not _takes(facts, pressed_at, study.definition.grace):
         raise Closed
     current, _ = answers.current(session, assessment.id)
     missing = tuple(item.code for item in instrument.items if item.code not in current)
@@ -109,13 +111,19 @@ def submit(
     session.add(submission)
     session.flush()
     reminders.cancel(session, Reminder.assessment_id == assessment.id, "completed")
-    entries = [_submitted(assessment, receipt, device_id)]
+    entries = [_submitted(assessment, receipt, device_id, transcribed_by)]
     for scoring in study.scorings(instrument.code):
         scores = score_answers(instrument, scoring, current)
         entries.append(_keep_scores(session, assessment, submission.id, scores))
     session.flush()
     audit.record(session, audit.participant_stream(assessment.participant_id), now, entries)
     return Receipt(short(receipt), now, row["late"], first=True)
+
+
+def _takes(facts: Facts, pressed_at: datetime, grace: timedelta) -> bool:
+    """Whether a press on a phone counts: in time, and nothing has ended."""
+    ended = facts.withdrawn_at or facts.died_at or facts.cancelled_at
+    return ended is None and facts.opens_at <= pressed_at < facts.last_moment(grace)
 
 
 class Outcome(StrEnum):
@@ -265,9 +273,11 @@ def _sealed(answer: answers.Current) -> dict[str, Any]:
     }
 
 
-def _submitted(assessment: Known, receipt: str, device_id: int | None) -> audit.Entry:
+def _submitted(
+    assessment: Known, receipt: str, device_id: int | None, transcribed_by: str | None
+) -> audit.Entry:
     return audit.Entry(
-        actor=f"participant/device {device_id}",
+        actor=transcribed_by or f"participant/device {device_id}",
         action="submit",
         object=f"assessment/{assessment.public_id}",
         new=short(receipt),

@@ -1,0 +1,92 @@
+"""Calls to participants and what came of them, visits, and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pro_app.models import CALL_OUTCOMES, CHANNELS, Call
+from pro_app.services import assessments, audit
+from pro_app.services.by_staff import actor_of, free_text
+
+NOTE = "note"
+LONGEST = 2000  # characters of a text
+
+
+class CallError(Exception):
+    """A call that cannot be logged; the message says why."""
+
+
+def log(
+    session: Session,
+    participant_id: int,
+    channel: str,
+    outcome: str | None,
+    text: str,
+    staff_id: int | None,
+    now: datetime,
+    *,
+    assessment: str | None = None,
+    at: datetime | None = None,
+) -> Call:
+    """Keep a call, `at` an earlier moment if it was one, about an assessment (its public name) if
+    about one. A `note` has a text and no outcome. The trail tells of it without the text.
+
+    Raises CallError.
+    """
+    audit.lock_participant(session, participant_id)
+    if channel not in CHANNELS:
+        raise CallError(f"the channel must be one of {', '.join(CHANNELS)}")
+    told = free_text(text, CallError, LONGEST)
+    if channel == NOTE:
+        if outcome is not None or not told:
+            raise CallError("a note has a text and no outcome")
+    elif outcome not in CALL_OUTCOMES:
+        raise CallError(f"the outcome must be one of {', '.join(CALL_OUTCOMES)}")
+    if at is not None and at > now:
+        raise CallError("the call lies in the future")
+    known = None
+    if assessment is not None:
+        known = assessments.find_own(session, assessment, participant_id)
+        if known is None:
+            raise CallError("there is no such questionnaire")
+    row = Call(
+        participant_id=participant_id,
+        assessment_id=None if known is None else known.id,
+        at=at or now,
+        staff_id=staff_id,
+        channel=channel,
+        outcome=outcome,
+        text=told,
+    )
+    session.add(row)
+    session.flush()
+    about = "participant" if known is None else f"assessment/{known.public_id}"
+    detail = {"call": row.id, "channel": channel, "at": row.at.isoformat()}
+    entry = audit.Entry(actor_of(staff_id), "log_call", about, new=outcome, detail=detail)
+    audit.record(session, audit.participant_stream(participant_id), now, [entry])
+    return row
+
+
+def of_participant(session: Session, participant_id: int) -> list[Call]:
+    """All calls and notes of a participant, newest first."""
+    return list(
+        session.scalars(
+            sa.select(Call)
+            .where(Call.participant_id == participant_id)
+            .order_by(Call.at.desc(), Call.id.desc())
+        )
+    )
+
+
+def last_of(session: Session, participant_ids: Collection[int]) -> dict[int, Call]:
+    """The last call of each of these participants who was called; notes are no calls."""
+    rows = session.scalars(
+        sa.select(Call)
+        .where(Call.participant_id.in_(participant_ids), Call.channel != NOTE)
+        .order_by(Call.at, Call.id)
+    )
+    return {row.participant_id: row for row in rows}
