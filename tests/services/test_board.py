@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -12,12 +10,12 @@ import sqlalchemy as sa
 
 from pro_app.core.assessment import Status
 from pro_app.delivery import Gone
-from pro_app.models import Database
 from pro_app.models import Site as SiteRow
 from pro_app.services import board, enrolment, journals, phones, reach
 from pro_app.services.board import Board, PersonToHelp
 from pro_app.services.hindrances import Hindrance
 from tests.conftest import KEY, MORNING, Enrolled
+from tests.services.counting import statements
 from tests.services.mailroom import GOOGLE, Mailroom
 from tests.services.trial import Trial, local, set_email
 
@@ -343,19 +341,6 @@ def test_nobody_sees_another_site(mailroom: Mailroom) -> None:
         nothing = board.board(session, trial.study, trial.library, frozenset(), trial.clock())
     assert (nothing.people, nothing.calls, nothing.codes, nothing.requests) == ((), (), (), ())
     assert nothing.counts == board.Counts(0, 0, 0, 0, 0)
-
-
-@contextmanager
-def statements(database: Database) -> Iterator[list[str]]:
-    """The statements that the database is asked meanwhile."""
-    asked: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        asked.append(statement)
-
-    sa.event.listen(database.engine, "before_cursor_execute", note)
-    yield asked
-    sa.event.remove(database.engine, "before_cursor_execute", note)
 
 
 def test_the_number_of_statements_does_not_grow(mailroom: Mailroom) -> None:
