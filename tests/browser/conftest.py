@@ -89,6 +89,8 @@ class Server:
         self._waitress.task_dispatcher.shutdown()
 
     def _close(self) -> None:
+        # a thread that answers still would write to the trigger's number, another file's by then
+        self._waitress.trigger._physical_pull = lambda: None
         self._waitress.asyncore.close_all(self._waitress._map)
 
     def come_back(self) -> None:

@@ -156,7 +156,8 @@ def as_sql_says(
         .where(Assessment.id.in_(ids))
     )
     with site.database.reading() as session:
-        return {row[0]: row[1] for row in session.execute(query)}
+        said = {row[0]: row[1] for row in session.execute(query)}
+    return {key: said[key] for key in ids}
 
 
 CLOSES = MORNING + HOUR
