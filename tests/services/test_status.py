@@ -154,6 +154,7 @@ def as_sql_says(
         .join(Participant, Participant.id == Assessment.participant_id)
         .outerjoin(Submission, Submission.assessment_id == Assessment.id)
         .where(Assessment.id.in_(ids))
+        .order_by(Assessment.id)  # a test compares the list
     )
     with site.database.reading() as session:
         said = {row[0]: row[1] for row in session.execute(query)}
