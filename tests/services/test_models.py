@@ -79,6 +79,8 @@ def lived(site: Site) -> Site:
 
 
 STAFF: list[tuple[str, Row]] = [  # what belongs to a person of staff; the first one's row is there
+    ("staff", {"public_id": "second", "name": "Second", "email": "second@hospital.example",
+               "language": "en", "failures": 0, "created_at": MORNING}),
     ("staff_role", {"staff_id": 1, "study_id": 1, "site_id": 1, "role": "coordinator",
                     "begins_at": MORNING}),
     ("staff_invitation", {"staff_id": 1, "kind": "invitation", "token_hash": "x",
@@ -88,6 +90,14 @@ STAFF: list[tuple[str, Row]] = [  # what belongs to a person of staff; the first
     ("staff_passkey", {"staff_id": 1, "credential_id": "x", "public_key": b"x", "sign_count": 0,
                        "transports": [], "backed_up": False, "created_at": MORNING}),
     ("staff_recovery_code", {"staff_id": 1, "code_hash": "x", "created_at": MORNING}),
+    ("missed_reason", {"assessment_id": 2, "code": "too_ill", "text": "", "at": MORNING,
+                       "staff_id": 1}),
+    ("call", {"at": MORNING, "participant_id": 1, "assessment_id": 1, "staff_id": 1,
+              "channel": "telephone", "outcome": "reached", "text": ""}),
+    ("transcription", {"public_id": "x", "assessment_id": 2, "mode": "paper", "state": "draft",
+                       "completed_on": MORNING.date(), "reference": "x", "language": "en",
+                       "wording": "x", "entered_by": 1, "values": {}, "settled": {},
+                       "entered_at": MORNING, "checked_by": 2, "checked_at": MORNING}),
 ]  # fmt: skip
 
 
@@ -103,6 +113,7 @@ FRESH = {  # what makes a copy of a row differ where it must
     "device": {"token_hash": "another"},
     "audit_entry": {"stream": "another"},
     "audit_checkpoint": {"number": 2},
+    "transcription": {"public_id": "another", "state": "discarded"},
     "audit_head": {"stream": "another"},
     "study_version": {"number": 2},
     "site": {"code": "another"},
