@@ -19,7 +19,9 @@ from pro_app.core.study import LANGUAGES
 
 PLURALS = {"ms": 1, "zh_Hans": 1, "en": 2, "ta": 2}  # CLDR's numbers of forms
 SCRIPTS = {"ta": "TAMIL", "zh_Hans": "CJK UNIFIED"}
-SAME_AS_ENGLISH: frozenset[str] = frozenset()  # strings that another language shares with English
+SAME_AS_ENGLISH: frozenset[str] = frozenset(
+    {"Status"}
+)  # strings that another language shares with English
 PLACE = re.compile(r"%\(\w+\)[sd]|\{\w+\}|%%")
 
 

@@ -25,12 +25,12 @@ KNOWN = {
     ),
 }
 FOR_STAFF = {
-    403: (_l("This page is not open"), _l("Your role does not open it.")),
+    403: (_l("This page is not open"), _l("Your role has no access to it.")),
     404: (
         _l("There is nothing here"),
         _l("The address may be mistyped, or it belongs to another site."),
     ),
-    409: (_l("That did not work"), _l("This person takes no part any more.")),
+    409: (_l("That did not work"), _l("This person is no longer in the study.")),
 }
 OTHER = (
     _l("Something went wrong"),

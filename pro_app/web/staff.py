@@ -69,7 +69,7 @@ def check_password() -> Page:
         return _sign_in_page(_("Please enter your e-mail address and your password.")), 422
     check = _counted(lambda database: staff_sign_in.check_password(database, email, password, now))
     if check.result is not Result.RIGHT:
-        return _sign_in_page(_fault(check, _("Address and password do not belong together."))), 422
+        return _sign_in_page(_fault(check, _("The e-mail address and the password do not match."))), 422
     session["staff_half"] = [check.staff_id, now.isoformat()]
     return redirect(url_for("staff.second"), 303)
 
@@ -205,7 +205,7 @@ def check_invitation() -> Page:
             if found is None and code:
                 enrolment.note_try(database, TRY, source, now)
     if found is None:
-        fault = _("This code opens nothing, or does so no more. Please ask for a new invitation.")
+        fault = _("This code is wrong, used or too old. Please ask for a new invitation.")
         return render_template("staff/invitation.html", fault=fault), 422
     session["staff_invitation"] = hashed
     session.pop("staff_secret", None)
@@ -264,7 +264,7 @@ def finish_set_up() -> Page:
     password = request.form.get("password", "")
     fault = _password_fault(password, request.form.get("again", ""), person)
     if fault is None and not staff_sign_in.opens(secret, request.form.get("code", ""), now):
-        fault = ("code", _("The app shows another code. Please scan the picture, and try again."))
+        fault = ("code", _("This is not the code that the app shows now. Please scan the picture, and try again."))
     if fault is not None:
         return _set_up_page(person, fault), 422
     with house().database.writing() as database:
@@ -303,7 +303,7 @@ def verify() -> Page:
     check = _counted(lambda database: _proof(database, known.staff_id, now))
     if check.result is not Result.RIGHT:
         return staff_access.carry(
-            to, _fault(check, _("Password and code do not open your account."))
+            to, _fault(check, _("The password or the code is wrong."))
         )
     with house().database.writing() as database:
         token = staff_sign_in.verify_again(database, known, now)

@@ -43,7 +43,7 @@ PUSH: Words = {
     "unsupported": _l("this browser has none"),
     "not_installed": _l("the app is not on the home screen yet"),
     "off": _l("off"),
-    "no_phone": _l("no phone has joined"),
+    "no_phone": _l("no phone is joined"),
 }
 EMAIL: Words = {
     "on": _l("on"),
@@ -52,7 +52,7 @@ EMAIL: Words = {
 }
 REASON: Words = {  # see services.hindrances.Hindrance
     "unsynced": _l("answers wait on the phone"),
-    "no_device": _l("no phone has joined"),
+    "no_device": _l("no phone is joined"),
     "paused": _l("reminders are paused"),
     "half_answered": _l("half answered"),
     "push_lost": _l("messages do not reach the phone any more"),
@@ -79,8 +79,8 @@ CHANGE: Words = {
     "new": _l("new"),
     "moved": _l("moves"),
     "stays": _l("stays, because it was begun or done"),
-    "cancelled": _l("is taken back"),
-    "restored": _l("comes back"),
+    "cancelled": _l("is cancelled"),
+    "restored": _l("is planned again"),
 }
 
 

@@ -86,11 +86,11 @@ def test_a_day_from_the_invitation_to_a_withdrawal(phones: Phones, web_site: Sit
 
     page.get_by_role("link", name="To the participant's page").click()
     expect(page.get_by_text("in a browser")).to_be_visible()
-    page.get_by_label("Enrolment", exact=True).fill("2026-11-21")
+    page.get_by_label("Day of enrolment", exact=True).fill("2026-11-21")
     press(page, "See what changes")
     expect(page.get_by_text("Nothing has been changed yet.")).to_be_visible()
-    press(page, "Set it so")
-    expect(page.get_by_label("Enrolment", exact=True)).to_have_value("2026-11-21")
+    press(page, "Save this day")
+    expect(page.get_by_label("Day of enrolment", exact=True)).to_have_value("2026-11-21")
 
     page.get_by_label("Has withdrawn from the study").check()
     page.get_by_label(re.compile("Yes. All phones")).check()
@@ -100,7 +100,7 @@ def test_a_day_from_the_invitation_to_a_withdrawal(phones: Phones, web_site: Sit
     phone.sees("J2")
 
     page.locator(".menu summary").click()
-    press(page, "Sign out")
+    press(page, "Sign out of your account")
     desk.open("/staff/test/today")
     assert desk.path == "/staff/sign-in"
 

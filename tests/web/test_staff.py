@@ -265,7 +265,7 @@ def test_the_board_says_whom_to_help_and_why(desk: Desk, web_site: Site) -> None
     web_site.open(person)
     desk.get(at(web_site, "/today"))
     assert "01-301" in desk.page.text
-    assert "no phone has joined" in desk.page.text
+    assert "no phone is joined" in desk.page.text
     assert "joining code not used yet" in desk.page.text
     figures = re.findall(r"<dd>(\d+)</dd>", desk.page.text)
     assert figures[0] == "1", "one visit is open"

@@ -1,0 +1,120 @@
+"""Every page of the staff in every language: no word of another one."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from flask import Flask
+
+from pro_app.config import ROOT
+from pro_app.services import staff
+from tests.conftest import KEY, Site, TestClock
+from tests.pages import LANGUAGES
+from tests.services.test_staff_sign_in import PASSWORD
+from tests.web.test_languages import LATIN, STAFF_FOLDERS, Reader, rendered
+from tests.web.test_staff import EMAIL, ENROLMENT, Desk, at
+
+__all__ = ["rendered"]
+
+
+class Sighted(Reader, Desk):
+    """A desk whose every page is read."""
+
+    # names, addresses, and what the instruments are called
+    names = frozenset(LATIN) | {
+        "Aminah", "nurse", "hospital", "LupusQoL", "SF", "version", "Here", "There",
+        "authenticator", "http", "localhost", "join", "Test", "Study", "elsewhere", "test",
+    }  # fmt: skip
+
+    def __init__(self, app: Flask, clock: TestClock, language: str) -> None:
+        Desk.__init__(self, app, clock, language)
+        self.language, self.pages = language, 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_of_the_staff_is_in_its_language(
+    app: Flask, web_site: Site, clock: TestClock, language: str, rendered: set[str]
+) -> None:
+    now = clock()
+    with web_site.database.writing() as session:
+        person = staff.add(session, EMAIL, "Aminah", language, date(2026, 1, 5), now)
+        code = staff.invite(session, person.id, KEY, now)
+    desk = Sighted(app, clock, language)
+    way_in(desk, code)
+    desk.get("/staff/")  # no task in any study
+    with web_site.database.writing() as session:
+        staff.grant(session, person.id, web_site.study.id, None, "coordinator", now)
+    rooms(desk, web_site)
+    one_person(desk, web_site)
+    desk.get(at(web_site, "/nothing"), 404)
+    desk.post("/staff/sign-out", csrf_token=token(desk, web_site))
+    expected = {
+        str(path.relative_to(ROOT / "templates"))
+        for folder in STAFF_FOLDERS
+        for path in (ROOT / "templates" / folder).glob("[a-z]*.html")
+    }
+    assert expected - rendered == {"staff/base.html", "staff/verify.html", "staff/go_on.html"} - (
+        rendered
+    )
+    assert desk.pages > 25
+
+
+def token(desk: Sighted, site: Site) -> str:
+    """A token of a page that has a form."""
+    return desk.get(at(site, "/enrol")).token()
+
+
+def way_in(desk: Sighted, code: str) -> None:
+    """From the invitation to the first page, and what may go wrong."""
+    desk.get("/staff/sign-in")
+    desk.post("/staff/sign-in", 422, email="", password="")
+    desk.post("/staff/sign-in", 422, email=EMAIL, password="not this one at all")
+    desk.get("/staff/invitation")
+    desk.post("/staff/invitation", 422, code="ABC")
+    desk.post("/staff/invitation", code=code)
+    desk.connect()
+    for password, again in (("short", "short"), ("a" * 20, "a" * 20), (PASSWORD, "other")):
+        desk.post("/staff/set-up", 422, password=password, again=again, code=desk.shown())
+    desk.post("/staff/set-up", 422, password=PASSWORD, again=PASSWORD, code="000000")
+    desk.post("/staff/set-up", password=PASSWORD, again=PASSWORD, code=desk.shown())
+    desk.get("/staff/")
+    desk.post("/staff/sign-out")
+    desk.get("/staff/sign-in")
+    desk.post("/staff/sign-in", email=EMAIL, password=PASSWORD)
+    desk.post("/staff/sign-in/code", 422, code="000000")
+    desk.clock.forward(seconds=60)
+    desk.post("/staff/sign-in/code", code=desk.shown())
+
+
+def rooms(desk: Sighted, site: Site) -> None:
+    """The rooms, empty and not."""
+    for filled in (False, True):
+        if filled:
+            person = site.enrol("01-301", language="ta")
+            first, second = site.open(person)
+            site.answer(first, {"LQ01": 1})
+            site.answer_all(second)
+            site.submit(second)
+        for path in ("/today", "/completion", "/completion?q=99", "/rates"):
+            desk.get(at(site, path))
+    desk.get(at(site, "/enrol"))
+    desk.post(at(site, "/enrol"), 422, number="x", email="x")
+    desk.post(at(site, "/enrol"), **ENROLMENT | {"language": desk.language})
+
+
+def one_person(desk: Sighted, site: Site) -> None:
+    """What is done on one participant's page."""
+    page = at(site, "/participants/01-301")
+    desk.get(page)
+    desk.post(f"{page}/anchor", 422, anchor="enrolment", day="soon")
+    desk.post(f"{page}/anchor", anchor="enrolment", day="2026-11-20")
+    desk.post(f"{page}/anchor", anchor="enrolment", day="2026-11-23")
+    desk.get(page)
+    desk.post(f"{page}/pause", reason="hospital")
+    desk.post(f"{page}/resume")
+    desk.post(f"{page}/language", language=desk.language)
+    desk.post(f"{page}/code", kind="recovery")
+    desk.get(page)
+    desk.post(f"{page}/end", 422, what="study")
+    desk.post(f"{page}/end", what="study", sure="yes")
