@@ -120,6 +120,21 @@ def take(browser: Browser, address: str) -> None:
     page.close()
 
 
+def take_staffs(browser: Browser, address: str) -> None:
+    """The coordinator's rooms on a desk."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    page.goto(f"{address}/demo/")
+    page.click("form[action$='staff/coordinator'] button")
+    for path, name in (
+        ("today", "board"),
+        ("completion", "matrix"),
+        ("participants/01-002", "participant"),
+    ):
+        page.goto(f"{address}/staff/demonstration/{path}")
+        page.screenshot(path=PICTURES / f"{name}.png")
+    page.close()
+
+
 def draw_icons(browser: Browser) -> None:
     """The icons in the sizes that browsers want: a tile with round corners, and, for phones that
     cut icons into shapes of their own, one whose ground fills the square."""
@@ -185,4 +200,5 @@ if __name__ == "__main__":
         draw_icons(chromium)
         take_screens(chromium, address)
         take(chromium, address)
+        take_staffs(chromium, address)
         chromium.close()
