@@ -174,7 +174,7 @@ def _undone(
     return (
         sa.select(
             Assessment.id,
-            Assessment.participant_id,
+            Participant.id.label("participant_id"),  # SQLite groups by it after narrowing
             Assessment.timepoint,
             Assessment.occurrence,
             Assessment.instrument,
