@@ -42,6 +42,8 @@ class Assessment(Base):
             sqlite_where=sa.text("planned_at IS NULL AND cancelled_at IS NULL"),
             postgresql_where=sa.text("planned_at IS NULL AND cancelled_at IS NULL"),
         ),
+        # read by services.reachability and services.board: what can be answered now, of a study
+        sa.Index("ix_assessment_window", "closes_at", "opens_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -184,6 +186,10 @@ class Submission(Base):
     """
 
     __tablename__ = "submission"
+    __table_args__ = (
+        # read by services.status, for whole studies: all that it asks, without the wide answers
+        sa.Index("ix_submission_status", "assessment_id", "late", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     assessment_id: Mapped[int] = mapped_column(sa.ForeignKey("assessment.id"), unique=True)

@@ -36,13 +36,14 @@ LIMIT = 50  # lines of each list that are read at once
 class Counts:
     """The numbers on top. Visits (a participant's timepoint, whatever its instruments) that can
     be answered now: `open`, of which `closing` within 48 hours, and `overdue` were due before
-    now. Assessments: `completed` ones of those `expected` so far, see `rates.Rate`."""
+    now. Assessments: `completed` ones of those `expected` so far, see `rates.Rate`; None where
+    they were not asked for."""
 
     open: int
     closing: int
     overdue: int
-    completed: int
-    expected: int
+    completed: int | None
+    expected: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +114,19 @@ def board(
     site_ids: frozenset[int] | None,
     now: datetime,
     limit: int = LIMIT,
+    progress: bool = True,
 ) -> Board:
-    """The board of a study for those who may see `site_ids`, or (None) all of its sites."""
+    """The board of a study for those who may see `site_ids`, or (None) all of its sites.
+
+    Counting what was completed of what was expected looks at every assessment that has ever
+    opened, which of a very large study takes longer than all else together: without `progress`
+    it is left out, and `rates.progress` tells it later.
+    """
     lines = _visits(session, study, library, site_ids, now, limit, 0)
     first = lines[0] if lines else None
-    completed, expected = rates.progress(session, study, library, site_ids, now)
+    completed = expected = None
+    if progress:
+        completed, expected = rates.progress(session, study, library, site_ids, now)
     called = reachability.calls(session, study, library, now, site_ids, limit)
     codes, codes_total = unused_codes(session, study, site_ids, now, limit)
     requests, requests_total = requested_codes(session, study, site_ids, limit)
@@ -165,7 +174,7 @@ def _undone(
     return (
         sa.select(
             Assessment.id,
-            Assessment.participant_id,
+            Participant.id.label("participant_id"),  # SQLite groups by it after narrowing
             Assessment.timepoint,
             Assessment.occurrence,
             Assessment.instrument,
@@ -177,8 +186,7 @@ def _undone(
         .select_from(Assessment)
         .join(Participant, Participant.id == Assessment.participant_id)
         .outerjoin(Submission, Submission.assessment_id == Assessment.id)
-        .where(participants.among(study, site_ids))
-        .where(reachability.at_hand(now, definition.grace), state.in_(UNDONE))
+        .where(reachability.at_hand(study, site_ids, now), state.in_(UNDONE))
     )
 
 
@@ -219,7 +227,7 @@ def _visits(
         .subquery()
     )
     return session.execute(
-        sa.select(page, Participant.number, Site.code.label("site"))
+        sa.select(page, Participant.number, Participant.site_id, Site.code.label("site"))
         .join(Participant, Participant.id == page.c.participant_id)
         .join(Site, Site.id == Participant.site_id)
         .order_by(page.c.closes_at, page.c.participant_id, page.c.timepoint, page.c.occurrence)
@@ -236,7 +244,8 @@ def _helped(
     """These visits, each with what is to be answered and the reason that it was not."""
     ids = {one.participant_id for one in visits}
     undone: dict[tuple[int, str, int], list[Any]] = defaultdict(list)
-    rows = _of_people(session, study, library, ids, now)
+    sites = frozenset(one.site_id for one in visits)
+    rows = _of_people(session, study, library, ids, sites, now)
     for row in rows:
         undone[row.participant_id, row.timepoint, row.occurrence].append(row)
     told = hindrances.gather(session, ids, [row.id for row in rows], now)
@@ -271,11 +280,12 @@ def _of_people(
     study: CurrentStudy,
     library: Library,
     participant_ids: Collection[int],
+    site_ids: frozenset[int],
     now: datetime,
 ) -> Sequence[Any]:
-    """What these participants can answer now, in the order of asking."""
+    """What these participants, who are at these sites, can answer now, in the order of asking."""
     return session.execute(
-        _undone(study, library, None, now)
+        _undone(study, library, site_ids, now)
         .where(Assessment.participant_id.in_(participant_ids))
         .order_by(Assessment.place, Assessment.id)
     ).all()

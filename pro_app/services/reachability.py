@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -172,10 +172,23 @@ class Call:
 UNDONE = (Status.OPEN.value, Status.IN_PROGRESS.value)
 
 
-def at_hand(now: datetime, grace: timedelta) -> sa.ColumnElement[bool]:
-    """What holds of every assessment that is UNDONE, in the words of an index: it has opened, and
-    is not over for good. It narrows a query; what an assessment is, its status alone says."""
-    return sa.and_(Assessment.opens_at <= now, Assessment.closes_at > now - grace)
+def at_hand(
+    study: CurrentStudy, site_ids: frozenset[int] | None, now: datetime
+) -> sa.ColumnElement[bool]:
+    """What holds of every UNDONE assessment of these sites: it has opened, is not over for good,
+    and has no (outer-joined) submission. It narrows a query before the status is asked; what an
+    assessment is, its status alone says."""
+    among = participants.among(study, site_ids)
+    if site_ids is None:
+        # of everybody few have something open: the cast, which PostgreSQL leaves out, keeps
+        # SQLite from going by the index of participants in place of the one of windows
+        among = sa.cast(Participant.study_id, sa.Integer) == study.id
+    return sa.and_(
+        among,
+        Assessment.opens_at <= now,
+        Assessment.closes_at > now - study.definition.grace,
+        Submission.id.is_(None),
+    )
 
 
 def calls(
@@ -247,7 +260,7 @@ def _listed(
         .join(Participant, Participant.id == Assessment.participant_id)
         .join(Reminder, Reminder.assessment_id == Assessment.id)
         .outerjoin(Submission, Submission.assessment_id == Assessment.id)
-        .where(participants.among(study, site_ids), Reminder.state == "listed")
-        .where(at_hand(now, definition.grace), state.in_(UNDONE), Assessment.closes_at > now)
+        .where(at_hand(study, site_ids, now), Reminder.state == "listed")
+        .where(state.in_(UNDONE), Assessment.closes_at > now)
         .group_by(Participant.id, Assessment.id, Submission.id)
     )
