@@ -97,7 +97,7 @@ def test_a_day_from_the_invitation_to_a_withdrawal(phones: Phones, web_site: Sit
     press(page, "Put on record")
     expect(page.get_by_text("withdrawn", exact=True)).to_be_visible()
     phone.open("/today")
-    phone.sees("J2")
+    phone.sees("J1")
 
     page.locator(".menu summary").click()
     press(page, "Sign out of your account")
