@@ -69,7 +69,9 @@ def check_password() -> Page:
         return _sign_in_page(_("Please enter your e-mail address and your password.")), 422
     check = _counted(lambda database: staff_sign_in.check_password(database, email, password, now))
     if check.result is not Result.RIGHT:
-        return _sign_in_page(_fault(check, _("The e-mail address and the password do not match."))), 422
+        return _sign_in_page(
+            _fault(check, _("The e-mail address and the password do not match."))
+        ), 422
     session["staff_half"] = [check.staff_id, now.isoformat()]
     return redirect(url_for("staff.second"), 303)
 
@@ -264,7 +266,12 @@ def finish_set_up() -> Page:
     password = request.form.get("password", "")
     fault = _password_fault(password, request.form.get("again", ""), person)
     if fault is None and not staff_sign_in.opens(secret, request.form.get("code", ""), now):
-        fault = ("code", _("This is not the code that the app shows now. Please scan the picture, and try again."))
+        fault = (
+            "code",
+            _(
+                "This is not the code that the app shows now. Please scan the picture, and try again."
+            ),
+        )
     if fault is not None:
         return _set_up_page(person, fault), 422
     with house().database.writing() as database:
@@ -302,9 +309,7 @@ def verify() -> Page:
         to = url_for("staff.home")
     check = _counted(lambda database: _proof(database, known.staff_id, now))
     if check.result is not Result.RIGHT:
-        return staff_access.carry(
-            to, _fault(check, _("The password or the code is wrong."))
-        )
+        return staff_access.carry(to, _fault(check, _("The password or the code is wrong.")))
     with house().database.writing() as database:
         token = staff_sign_in.verify_again(database, known, now)
     fields = [(k, v) for k, v in request.form.items(multi=True) if k not in staff_access.UNCARRIED]
