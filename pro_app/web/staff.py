@@ -266,12 +266,10 @@ def finish_set_up() -> Page:
     password = request.form.get("password", "")
     fault = _password_fault(password, request.form.get("again", ""), person)
     if fault is None and not staff_sign_in.opens(secret, request.form.get("code", ""), now):
-        fault = (
-            "code",
-            _(
-                "This is not the code that the app shows now. Please scan the picture, and try again."
-            ),
+        wrong = _(
+            "This is not the code that the app shows now. Please scan the picture, and try again."
         )
+        fault = ("code", wrong)
     if fault is not None:
         return _set_up_page(person, fault), 422
     with house().database.writing() as database:
