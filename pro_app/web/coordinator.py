@@ -421,7 +421,7 @@ def resume(number: str) -> Page:
 
 
 @blueprint.post(PARTICIPANT + "/phone-lost")
-@staff_only("coordinator")
+@staff_only("coordinator", fresh=True)
 def revoke_phone(number: str) -> Page:
     """Let one phone open nothing any more."""
     here, device = staff_access.post(), request.form.get("device", "")
@@ -437,7 +437,7 @@ def revoke_phone(number: str) -> Page:
 
 
 @blueprint.post(PARTICIPANT + "/end")
-@staff_only("coordinator")
+@staff_only("coordinator", fresh=True)
 def end(number: str) -> Page:
     """Withdrawal from the questionnaires or the study, or death: nothing goes out any more."""
     here, what = staff_access.post(), request.form.get("what", "")

@@ -94,8 +94,9 @@ def test_a_language_without_wording_is_not_expected(
     database: Database, library: Library, clock: TestClock
 ) -> None:
     """A live study without a licence can expect nothing of anybody."""
-    trial = load_trial(database, library, clock, lambda content: content.update(status="live"))
+    trial = load_trial(database, library, clock)
     trial.enrol()
+    trial.amend(lambda content: content.update(status="live"))
     assert rates_of(trial).whole == Rate(population=POPULATION)
 
 

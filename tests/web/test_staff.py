@@ -358,22 +358,39 @@ def test_a_new_card_kills_the_older_code(app: Flask, desk: Desk, web_site: Site)
 
 
 def test_a_step_that_weighs_asks_again_and_loses_nothing(
-    app: Flask, desk: Desk, web_site: Site, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, web_site: Site, clock: TestClock
 ) -> None:
-    monkeypatch.setattr(app.view_functions["coordinator.pause"], "fresh", True)
     person = web_site.enrol("01-301")
     page = at(web_site, "/participants/01-301")
     clock.forward(minutes=6)
     desk.get(page)
-    desk.post(f"{page}/pause", 401, reason="travel")
-    assert 'value="travel"' in desk.page.text
-    carried = {"carry_to": f"{page}/pause", "method": "post", "reason": "travel"}
+    given = {"what": "study", "sure": "yes", "reason": "moves abroad"}
+    desk.post(f"{page}/end", 401, **given)
+    assert 'value="moves abroad"' in desk.page.text
+    carried = {"carry_to": f"{page}/end", "method": "post", **given}
     desk.post("/staff/verify", 422, **carried, password="not this one at all", code="000000")
+    assert 'value="moves abroad"' in desk.page.text
     clock.forward(seconds=60)
+    before = desk.client.get_cookie("staff")
     desk.post("/staff/verify", **carried, password=PASSWORD, code=desk.shown())
-    desk.post(f"{page}/pause", reason="travel")
+    after = desk.client.get_cookie("staff")
+    assert before is not None
+    assert after is not None
+    assert before.value != after.value, "the session goes on under another token"
+    desk.post(f"{page}/end", **{one: value for one, value in hidden(desk).items() if one in given})
     with web_site.database.reading() as session:
-        assert session.get_one(Participant, person.id).paused_at is not None
+        found = session.get_one(Participant, person.id)
+    assert found.withdrawn_at is not None
+    assert found.withdrawal_reason == "moves abroad"
+
+
+def hidden(desk: Desk) -> dict[str, str]:
+    """The hidden fields of the page that is shown."""
+    return {
+        str(one.get("name")): str(one.get("value"))
+        for one in desk.page.all("input")
+        if one.get("type") == "hidden"
+    }
 
 
 def signed_in(app: Flask, site: Site, clock: TestClock, role: str, place: int | None) -> Browser:

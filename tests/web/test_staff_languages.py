@@ -54,9 +54,7 @@ def test_every_page_of_the_staff_is_in_its_language(
         for folder in STAFF_FOLDERS
         for path in (ROOT / "templates" / folder).glob("[a-z]*.html")
     }
-    assert expected - rendered == {"staff/base.html", "staff/verify.html", "staff/go_on.html"} - (
-        rendered
-    )
+    assert expected - rendered == {"staff/base.html"}  # only extended
     assert desk.pages > 25
 
 
@@ -117,4 +115,11 @@ def one_person(desk: Sighted, site: Site) -> None:
     desk.post(f"{page}/code", kind="recovery")
     desk.get(page)
     desk.post(f"{page}/end", 422, what="study")
-    desk.post(f"{page}/end", what="study", sure="yes")
+    desk.clock.forward(minutes=6)
+    desk.get(page)
+    given = {"what": "study", "sure": "yes"}
+    desk.post(f"{page}/end", 401, **given)
+    carried = {"carry_to": f"{page}/end", "method": "post", **given}
+    desk.post("/staff/verify", 422, **carried, password="not this one at all", code="000000")
+    desk.post("/staff/verify", **carried, password=PASSWORD, code=desk.shown())
+    desk.post(f"{page}/end", **given)
