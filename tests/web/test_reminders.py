@@ -637,7 +637,8 @@ def test_somebody_elses_reminder_tells_nothing_of_either(rig: Rig) -> None:
     for path in (tap, "/r/none-at-all"):
         answer = phone.client.get(path)
         assert (answer.status_code, answer.location) == (302, "/today")
-        pages.append(phone.get(path).text)
+        page = phone.get(path)
+        pages.append(page.text.replace(page.token(), "TOKEN"))  # it tells the second
         assert phone.path == "/today"
     assert pages[0] == pages[1]
     assert rig.person.number not in pages[0]
