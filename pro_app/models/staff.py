@@ -18,7 +18,7 @@ class Staff(Base):
     """A person with an account of their own. Nobody is ever removed: `disabled_at` ends it.
 
     `email` is the sign-in name, in lower case. `trained_on` is the day of the training that comes
-    before access. The second factor is the TOTP secret or a passkey.
+    before access. The second factor is the TOTP secret.
     """
 
     __tablename__ = "staff"
@@ -93,23 +93,6 @@ class StaffSession(Base):
     seen_at: Mapped[datetime]
     verified_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-
-
-class StaffPasskey(Base):
-    """A key pair in a person's computer, phone or security key; here is its public half."""
-
-    __tablename__ = "staff_passkey"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    staff_id: Mapped[int] = mapped_column(sa.ForeignKey("staff.id"), index=True)
-    credential_id: Mapped[str] = mapped_column(sa.String(1400), unique=True)  # base64url
-    public_key: Mapped[bytes]  # COSE
-    sign_count: Mapped[int] = mapped_column(sa.BigInteger)  # 0 where the keychain does not count
-    transports: Mapped[list[str]] = mapped_column(sa.JSON)
-    backed_up: Mapped[bool]
-    created_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
 
 
 class StaffRecoveryCode(Base):

@@ -82,11 +82,6 @@ def find(session: Session, email: str) -> Staff | None:
     return session.scalar(sa.select(Staff).where(Staff.email == tidy_email(email)))
 
 
-def find_public(session: Session, public_id: str) -> Staff | None:
-    """The person of this public name."""
-    return session.scalar(sa.select(Staff).where(Staff.public_id == public_id))
-
-
 def add(
     session: Session,
     email: str,
@@ -233,12 +228,17 @@ def disable(session: Session, staff_id: int, now: datetime, actor: str = "site")
     for role in living_roles(session, staff_id, now):
         end_role(session, staff_id, role.id, now, actor)
     _replace_invitations(session, staff_id, now)
+    end_sessions(session, staff_id, now)
+    record(session, staff_id, "disable_staff", actor, now)
+
+
+def end_sessions(session: Session, staff_id: int, now: datetime) -> None:
+    """End all sessions of a person, whose row is held."""
     session.execute(
         sa.update(StaffSession)
         .where(StaffSession.staff_id == staff_id, StaffSession.ended_at.is_(None))
         .values(ended_at=now)
     )
-    record(session, staff_id, "disable_staff", actor, now)
 
 
 def living_roles(session: Session, staff_id: int, now: datetime) -> Sequence[StaffRole]:

@@ -12,7 +12,6 @@ from base64 import b32encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.hashes import SHA1
@@ -260,25 +259,10 @@ def set_up(
     person.totp_step = None
     person.failures = 0
     person.wait_until = None
-    end_all(session, person.id, now)
+    staff.end_sessions(session, person.id, now)
     codes = _new_recovery_codes(session, person, now)
     actor = staff.stream(person.id)
     staff.record(session, person.id, "set_up_sign_in", actor, now, detail={"by": found.kind})
-    return codes
-
-
-def change_password(session: Session, staff_id: int, password: str, now: datetime) -> None:
-    """Another password; the caller has checked it and that the person is there."""
-    person = staff.lock(session, staff_id)
-    person.password_hash = secrets.password_hash(password)
-    staff.record(session, staff_id, "change_password", staff.stream(staff_id), now)
-
-
-def renew_recovery_codes(session: Session, staff_id: int, now: datetime) -> list[str]:
-    """Ten new recovery codes; older ones are dead."""
-    person = staff.lock(session, staff_id)
-    codes = _new_recovery_codes(session, person, now)
-    staff.record(session, staff_id, "renew_recovery_codes", staff.stream(staff_id), now)
     return codes
 
 
@@ -368,17 +352,3 @@ def sign_out(session: Session, person: Person, now: datetime) -> None:
         sa.update(StaffSession).where(StaffSession.id == person.session_id).values(ended_at=now)
     )
     staff.record(session, person.staff_id, "sign_out", person.actor, now)
-
-
-def end_all(session: Session, staff_id: int, now: datetime, keep: int | None = None) -> int:
-    """End a person's sessions, whose row is held; all, or all but one. How many."""
-    found: Any = session.execute(
-        sa.update(StaffSession)
-        .where(
-            StaffSession.staff_id == staff_id,
-            StaffSession.ended_at.is_(None),
-            StaffSession.id != (keep or 0),
-        )
-        .values(ended_at=now)
-    )
-    return int(found.rowcount)

@@ -8,10 +8,7 @@ from pro_app.models.database import Instant
 revision = "0005"
 down_revision = "0004"
 
-TABLES = (
-    "staff", "staff_role", "staff_invitation", "staff_session", "staff_passkey",
-    "staff_recovery_code",
-)  # fmt: skip
+TABLES = ("staff", "staff_role", "staff_invitation", "staff_session", "staff_recovery_code")
 
 
 def upgrade() -> None:
@@ -73,18 +70,6 @@ def upgrade() -> None:
         sa.Column("verified_at", Instant(), nullable=False),
         sa.Column("ended_at", Instant(), nullable=True),
         sa.UniqueConstraint("token_hash", name=op.f("uq_staff_session_token_hash")),
-    )
-    _of_staff(
-        "staff_passkey",
-        sa.Column("credential_id", sa.String(length=1400), nullable=False),
-        sa.Column("public_key", sa.LargeBinary(), nullable=False),
-        sa.Column("sign_count", sa.BigInteger(), nullable=False),
-        sa.Column("transports", sa.JSON(), nullable=False),
-        sa.Column("backed_up", sa.Boolean(), nullable=False),
-        sa.Column("created_at", Instant(), nullable=False),
-        sa.Column("used_at", Instant(), nullable=True),
-        sa.Column("revoked_at", Instant(), nullable=True),
-        sa.UniqueConstraint("credential_id", name=op.f("uq_staff_passkey_credential_id")),
     )
     _of_staff(
         "staff_recovery_code",
