@@ -57,15 +57,14 @@ class Cell:
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
     """A participant's cells, in the order of the matrix's timepoints; None where there is no
-    assessment: it is opened by hand alone, or its anchor has no date yet. `ended` is `died` or
-    `withdrawn`."""
+    assessment: it is opened by hand alone, or its anchor has no date yet. `standing` as
+    `participants.standing` tells it."""
 
     participant_id: int
     number: str
     site: str
     language: str
-    ended: str | None
-    paused: bool
+    standing: str | None
     cells: tuple[Cell | None, ...]
 
 
@@ -118,7 +117,7 @@ def matrix(
     by_person: dict[int, dict[str, list[_State]]] = defaultdict(lambda: defaultdict(list))
     for one in states:
         by_person[one.participant_id][one.timepoint].append(one)
-    rows = [_row(person, by_person[person.id], codes) for person in people]
+    rows = [_row(person, by_person[person.id], codes, now) for person in people]
     return Matrix(codes, tuple(rows), total, page, pages)
 
 
@@ -140,8 +139,10 @@ def _people(
             Site.code.label("site"),
             Participant.language,
             Participant.withdrawn_at,
+            Participant.withdrew_from,
             Participant.died_at,
             Participant.paused_at,
+            Participant.paused_until,
         )
         .join(Site, Site.id == Participant.site_id)
         .where(Participant.id.in_(ids))
@@ -181,15 +182,15 @@ def _columns(definition: StudyDefinition, states: Iterable[_State]) -> tuple[str
     return (*named, *former)
 
 
-def _row(person: Any, states: Mapping[str, Sequence[_State]], codes: Sequence[str]) -> MatrixRow:
-    ended = "died" if person.died_at else "withdrawn" if person.withdrawn_at else None
+def _row(
+    person: Any, states: Mapping[str, Sequence[_State]], codes: Sequence[str], now: datetime
+) -> MatrixRow:
     return MatrixRow(
         person.id,
         person.number,
         person.site,
         person.language,
-        ended,
-        person.paused_at is not None,
+        participants.standing(person, now),
         tuple(_cell(states[code]) if code in states else None for code in codes),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -21,6 +22,7 @@ from pro_app.models import (
     SubmitOperation,
 )
 from pro_app.services import assessments, phone_remarks, sessions
+from pro_app.services.reminders import is_paused
 from pro_app.services.studies import CurrentStudy
 from pro_app.services.submissions import Outcome
 
@@ -41,6 +43,32 @@ def among(study: CurrentStudy, site_ids: frozenset[int] | None) -> sa.ColumnElem
     """The study's participants at these sites; None: at all of them."""
     of_study = Participant.study_id == study.id
     return of_study if site_ids is None else of_study & Participant.site_id.in_(sorted(site_ids))
+
+
+class Ends(Protocol):
+    """What ends or pauses somebody's taking part: a participant, or a row with these columns."""
+
+    @property
+    def died_at(self) -> datetime | None: ...
+    @property
+    def withdrawn_at(self) -> datetime | None: ...
+    @property
+    def withdrew_from(self) -> str | None: ...
+    @property
+    def paused_at(self) -> datetime | None: ...
+    @property
+    def paused_until(self) -> datetime | None: ...
+
+
+def standing(participant: Ends, now: datetime) -> str | None:
+    """What the site must know first: `died`, `withdrawn` from the study, `no_questionnaires`
+    (withdrawn from them alone), or `paused` reminders; None: takes part."""
+    if participant.died_at is not None:
+        return "died"
+    if participant.withdrawn_at is not None:
+        return "no_questionnaires" if participant.withdrew_from == "questionnaires" else "withdrawn"
+    paused = is_paused(participant.paused_at, participant.paused_until, now)
+    return "paused" if paused else None
 
 
 def sites(session: Session, study_id: int, covered: frozenset[int] | None) -> Sequence[Site]:

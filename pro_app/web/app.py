@@ -22,6 +22,7 @@ from pro_app.web import (
     access,
     coordinator,
     device,
+    enrol,
     errors,
     files,
     join,
@@ -30,6 +31,7 @@ from pro_app.web import (
     locale,
     offline,
     participant,
+    participant_page,
     pwa,
     questionnaire,
     reminders,
@@ -85,7 +87,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     Compress(app)
     for rooms in (
         join, participant, questionnaire, reminders, pwa, offline, journal, device,
-        staff, coordinator,
+        staff, coordinator, enrol, participant_page,
     ):  # fmt: skip
         app.register_blueprint(rooms.blueprint)
     if settings.demo:

@@ -22,6 +22,8 @@ from pro_app.services.studies import CurrentStudy
 from pro_app.web.house import house
 
 View = TypeVar("View", bound=Callable[..., Any])
+Page = str | tuple[str, int] | BaseResponse
+PEOPLE = ("coordinator", "investigator")  # who sees participants
 Sites = frozenset[int] | None  # the sites that a role covers; None: all of the study
 UNCARRIED = frozenset({"csrf_token", "password", "code", "carry_to"})
 
@@ -84,18 +86,25 @@ def forget(response: BaseResponse) -> None:
 
 def rooms() -> list[tuple[str, str, tuple[str, ...]]]:
     """The staff's rooms: endpoint, name, and whose they are."""
-    people = ("coordinator", "investigator")
     return [
-        ("coordinator.board", _("Today"), people),
-        ("coordinator.matrix", _("Participants"), people),
-        ("coordinator.rates", _("Completion"), people),
-        ("coordinator.enrol", _("Enrol"), ("coordinator",)),
+        ("coordinator.board", _("Today"), PEOPLE),
+        ("coordinator.matrix", _("Participants"), PEOPLE),
+        ("coordinator.rates", _("Completion"), PEOPLE),
+        ("enrol.form", _("Enrol"), ("coordinator",)),
     ]
 
 
 def words() -> dict[str, Any]:
     """Names that the staff's templates know."""
-    return {"rooms": rooms, "idle_seconds": int(staff_sign_in.IDLE.total_seconds())}
+    return {
+        "rooms": rooms,
+        "idle_seconds": int(staff_sign_in.IDLE.total_seconds()),
+    }
+
+
+def take_study(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """Of a blueprint's addresses: the study is for `admit`, and views need not take it."""
+    g.study_code = "" if values is None else values.pop("study", "")
 
 
 def person() -> Person:

@@ -12,6 +12,12 @@ from pro_app.core.study import StudyDefinition
 
 Words = Mapping[str, LazyString]
 
+STANDING: Words = {  # see services.participants.standing
+    "died": _l("died"),
+    "withdrawn": _l("withdrawn"),
+    "no_questionnaires": _l("wants no more questionnaires"),
+    "paused": _l("reminders paused"),
+}
 STATUS: Words = {
     Status.NOT_DUE.value: _l("not due yet"),
     Status.OPEN.value: _l("open"),

@@ -126,11 +126,7 @@ def test_who_has_withdrawn_died_or_is_paused(trial: Trial) -> None:
     with trial.database.writing() as session:
         reminders.pause(session, quiet.id, trial.clock())
     rows = matrix_of(trial).rows
-    assert [(one.ended, one.paused) for one in rows] == [
-        ("withdrawn", False),
-        ("died", False),
-        (None, True),
-    ]
+    assert [one.standing for one in rows] == ["withdrawn", "died", "paused"]
     assert states(trial, gone)[BASELINE] is Status.COMPLETED
     assert states(trial, dead)[BASELINE] is Status.NOT_EXPECTED
     assert states(trial, quiet)[BASELINE] is Status.OPEN

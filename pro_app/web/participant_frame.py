@@ -1,0 +1,35 @@
+"""What all pages about one participant share: who, how things stand, and the other pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from pro_app.models import Participant
+from pro_app.services import participants
+from pro_app.web import staff_words
+from pro_app.web.house import house
+from pro_app.web.staff_access import PEOPLE
+
+
+def pages() -> list[tuple[str, str, tuple[str, ...]]]:
+    """The pages about one participant: endpoint, name, and whose they are."""
+    return [
+        ("participant_page.overview", _("Overview"), PEOPLE),
+    ]
+
+
+def frame(person: Participant, tab: str) -> dict[str, Any]:
+    """The values of `participant_page/base.html`, of a participant in an open database session;
+    `tab` is the endpoint of the page."""
+    return {
+        "known": person,
+        "site": person.site.code,
+        "standing": participants.standing(person, house().clock()),
+        "instruments": {code: one.name for code, one in house().library.instruments.items()},
+        "words": staff_words,
+        "person_pages": pages(),
+        "tab": tab,
+        "room": "coordinator.matrix",
+    }
