@@ -43,18 +43,18 @@ ROLE: Words = {
     "researcher": _l("researcher"),
 }
 PUSH: Words = {
-    "on": _l("on"),
+    "on": _l("messages are turned on"),
     "lost": _l("lost: the phone has to turn them on again"),
     "denied": _l("refused on the phone"),
     "unsupported": _l("this browser has none"),
     "not_installed": _l("the app is not on the home screen yet"),
-    "off": _l("off"),
+    "off": _l("messages are turned off"),
     "no_phone": _l("no phone is joined"),
 }
 EMAIL: Words = {
-    "on": _l("on"),
+    "on": _l("an address is known"),
     "bounced": _l("came back as undeliverable"),
-    "none": _l("none"),
+    "none": _l("no address is known"),
 }
 REASON: Words = {  # see services.hindrances.Hindrance
     "unsynced": _l("answers wait on the phone"),
