@@ -13,6 +13,7 @@ from pro_app.core.instruments import Instrument
 from pro_app.core.library import Library
 from pro_app.core.schedule import Offset, Window
 from pro_app.core.study_file import read_study_file
+from pro_app.demo import site
 from pro_app.services import (
     answers,
     assessments,
@@ -54,7 +55,8 @@ class Visit:
 class Character:
     """A person: joined or not, enrolled so many days ago, the day of the infusion, the visits.
 
-    The infusion is a distance from today in days or months; None while its day is not known.
+    The infusion is a distance from today in days or months; None while its day is not known. Who
+    answers on `paper` has no phone and no code.
     """
 
     number: str
@@ -63,6 +65,7 @@ class Character:
     enrolled: int
     infusion: Offset | None = None
     joined: bool = True
+    paper: bool = False
     visits: tuple[Visit, ...] = ()
 
 
@@ -120,6 +123,7 @@ PEOPLE = (
             Visit("unscheduled", (0.9, 1.0), by_hand=(-3, -0.03)),
         ),
     ),
+    Character("01-008", "zh_Hans", N_("answers on paper"), enrolled=16, joined=False, paper=True),
 )
 
 
@@ -128,11 +132,14 @@ def build(session: Session, library: Library, key: str, now: datetime) -> dict[s
     content = read_study_file(STUDY_FILE, library.instruments)
     begun = now - timedelta(days=max(one.enrolled for one in PEOPLE))
     study = studies.load(session, library, content, begun)
-    return {
+    hired = site.hire(session, study, key, begun.date(), begun)
+    codes = {
         character.number: code
         for character in PEOPLE
         if (code := _Life(session, study, library, key, now, character).live()) is not None
     }
+    site.work(session, study, library, hired, now)
+    return codes
 
 
 class _Life:
@@ -168,7 +175,7 @@ class _Life:
             self.device_id = _join(
                 session, self.study, code, self.key, character.language, enrolled_at
             )
-        else:
+        elif not character.paper:
             unused = enrolment.issue_code(session, participant.id, self.key, self.now)
         if character.infusion is not None:
             today = self.now.astimezone(self.study.definition.zone).date()

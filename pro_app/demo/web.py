@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from flask import Blueprint, abort, redirect, render_template, session, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from pro_app.demo import site
 from pro_app.demo.people import PEOPLE
 from pro_app.models import Device, Participant
 from pro_app.services import audit, secrets, staff, staff_sign_in, studies
@@ -18,7 +19,6 @@ from pro_app.web.house import house
 
 blueprint = Blueprint("demo", __name__, url_prefix="/demo")
 PIN = "246813"
-STAFF_ROLES = ("coordinator", "investigator")
 
 
 @blueprint.get("/")
@@ -27,27 +27,27 @@ def people() -> str:
     """The people of the demonstration and the stage each is at."""
     joined = [person for person in PEOPLE if person.joined]
     return render_template(
-        "demo/people.html", people=joined, pin=PIN, roles=STAFF_ROLES, words=staff_words
+        "demo/people.html",
+        people=joined,
+        pin=PIN,
+        staff_people=site.STAFF,
+        password=site.PASSWORD,
+        code=site.code_now(house().clock()),
+        words=staff_words,
     )
 
 
-@blueprint.post("/staff/<role>")
+@blueprint.post("/staff/<account>")
 @access.audience("public")
-def enter_staff(role: str) -> BaseResponse:
-    """Sign this browser in as somebody of the demonstration's staff; made at the first time."""
+def enter_staff(account: str) -> BaseResponse:
+    """Sign this browser in as somebody of the demonstration's staff."""
     now = house().clock()
-    if role not in STAFF_ROLES:
-        abort(404)
+    known = next((one for one in site.STAFF if one.account == account), None)
     with house().database.writing() as database:
-        study = studies.find(database, "demonstration")
-        if study is None:
-            abort(404)
-        email = f"{role}@demonstration.example"
-        person = staff.find(database, email)
+        person = None if known is None else staff.find(database, known.email)
         if person is None:
-            name = f"Demo {role.capitalize()}"
-            person = staff.add(database, email, name, layout.language(), now.date(), now)
-            staff.grant(database, person.id, study.id, None, role, now)
+            abort(404)
+        staff.choose_language(database, person.id, layout.language(), now)
         token = staff_sign_in.start(database, person.id, now, "demonstration")
     response = redirect(url_for("staff.home"), 303)
     staff_access.keep(response, token)
