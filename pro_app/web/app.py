@@ -34,6 +34,7 @@ from pro_app.web import (
     participant_page,
     pwa,
     questionnaire,
+    register,
     reminders,
     staff,
     staff_access,
@@ -87,7 +88,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     Compress(app)
     for rooms in (
         join, participant, questionnaire, reminders, pwa, offline, journal, device,
-        staff, coordinator, enrol, participant_page,
+        staff, coordinator, enrol, participant_page, register,
     ):  # fmt: skip
         app.register_blueprint(rooms.blueprint)
     if settings.demo:
