@@ -195,7 +195,7 @@ def _is_last(
     session: Session, role: StaffRole, now: datetime, others: sa.ColumnElement[bool]
 ) -> bool:
     """Whether of these others nobody with an open account goes on to administer the same."""
-    places = StaffRole.site_id.is_(None)
+    places: sa.ColumnElement[bool] = StaffRole.site_id.is_(None)
     if role.site_id is not None:
         places = sa.or_(places, StaffRole.site_id == role.site_id)
     other = (

@@ -32,6 +32,7 @@ from pro_app.web import (
     offline,
     participant,
     participant_page,
+    protocol,
     pwa,
     questionnaire,
     register,
@@ -88,7 +89,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     Compress(app)
     for rooms in (
         join, participant, questionnaire, reminders, pwa, offline, journal, device,
-        staff, coordinator, enrol, participant_page, register,
+        staff, coordinator, enrol, participant_page, register, protocol,
     ):  # fmt: skip
         app.register_blueprint(rooms.blueprint)
     if settings.demo:

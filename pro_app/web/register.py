@@ -58,7 +58,8 @@ def _says(code: str) -> str:
         "unsure": _("Please tick the box if this is what you want."),
         "day": _("Please enter today or a later day, or nothing to end the role at once."),
     }
-    return words[code]
+    says: str = words[code]
+    return says
 
 
 def scope() -> Scope:

@@ -92,6 +92,7 @@ def rooms() -> list[tuple[str, str, tuple[str, ...]]]:
         ("coordinator.rates", _("Completion"), PEOPLE),
         ("enrol.form", _("Enrol"), ("coordinator",)),
         ("register.index", _("Staff"), ("administrator",)),
+        ("protocol.index", _("Study"), ("administrator", *PEOPLE)),
     ]
 
 

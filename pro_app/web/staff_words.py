@@ -45,7 +45,7 @@ ROLE: Words = {
 ACCOUNT: Words = {  # see services.register.Account
     "active": _l("open"),
     "invited": _l("invited"),
-    "expired": _l("invitation expired"),
+    "expired": _l("waits for an invitation"),
     "ended": _l("account ended"),
 }
 PUSH: Words = {

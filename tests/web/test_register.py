@@ -186,14 +186,14 @@ def test_who_has_an_account_elsewhere_gets_the_role_and_no_more_is_told(
         }
 
 
-def elsewhere(site: Site, email: str = NEW) -> None:
+def elsewhere(site: Site, email: str = NEW, name: str = "Siti") -> None:
     """Somebody with a role in another study."""
     now = site.clock()
     with site.database.writing() as session:
         study = Study(code="elsewhere", created_at=now)
         session.add(study)
         session.flush()
-        person = staff.add(session, email, "Siti", "en", date(2026, 1, 5), now)
+        person = staff.add(session, email, name, "en", date(2026, 1, 5), now)
         staff.grant(session, person.id, study.id, None, "researcher", now)
 
 
@@ -267,7 +267,7 @@ def test_a_renewed_invitation_replaces_the_first_and_what_was_lost(
     clock.forward(hours=25)
     desk.sign_in()
     desk.get(page)
-    assert "invitation expired" in desk.page.text
+    assert "waits for an invitation" in desk.page.text
     desk.post(f"{page}/invitation")
     second = code_of(desk)
     colleague = Desk(app, clock)
@@ -413,7 +413,7 @@ def walk(desk: Desk, site: Site) -> None:
     desk.get(mine)
     desk.post(f"{mine}/roles/end", 422, role=role_id(site, own, "administrator"))
     desk.post(f"{mine}/roles", 422, role="coordinator", site="01")
-    elsewhere(site, "elsewhere@hospital.example")
+    elsewhere(site, "elsewhere@hospital.example", "Aminah")
     desk.get(at(site, "/register/new"))
     desk.post(at(site, "/register/new"), **given | {"email": "elsewhere@hospital.example"})
     there = page_of(site, "elsewhere@hospital.example")
