@@ -12,6 +12,7 @@ import click
 from pro_app.cli_audit import audit_group
 from pro_app.cli_desk import Group, desk, now, study_option
 from pro_app.cli_participant import participant_group
+from pro_app.cli_ready import study_ready
 from pro_app.cli_reminders import reminders_group
 from pro_app.cli_score import instruments, score
 from pro_app.cli_serve import check, serve, worker
@@ -30,6 +31,9 @@ for command in (
     study_group, worker,
 ):  # fmt: skip
     main.add_command(command)
+
+
+study_group.add_command(study_ready)
 
 
 @main.group()

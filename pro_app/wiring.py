@@ -16,6 +16,7 @@ from pro_app.delivery.vapid import Tokens, VapidKey
 from pro_app.models import Database
 from pro_app.services.notices import Notices
 from pro_app.services.post_office import PostOffice
+from pro_app.services.readiness import Equipment
 from pro_app.services.vault import Vault
 
 
@@ -38,6 +39,18 @@ def post_office(
         application_key=key.public_key,
         key_id=key.key_id,
         clock=clock,
+    )
+
+
+def equipment(settings: Settings) -> Equipment:
+    """What these settings say about going live."""
+    kept = settings.instance / "audit-key"
+    return Equipment(
+        vapid_subject=settings.vapid_subject,
+        vapid_key_id=VapidKey.read(settings.vapid_key).key_id,
+        mail=settings.mail is not None,
+        on_loopback=settings.on_loopback,
+        audit_key_beside=kept.is_file() and kept.read_text("ascii").strip() == settings.audit_key,
     )
 
 

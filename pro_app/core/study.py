@@ -14,6 +14,7 @@ from pro_app.core.schedule import Anchor, Timepoint
 
 LANGUAGES = ("ms", "en", "zh_Hans", "ta")
 STATUSES = ("demonstration", "test", "live")
+EXAMPLE_TELEPHONE = "03-5550 0100"  # the demonstration's, which nobody answers
 NATIONAL_IDENTITY = re.compile(r"\d{6}-?\d{2}-?\d{4}")  # the shape of a MyKad number
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from pro_app.core.library import Library
 from pro_app.delivery.vapid import subject_fault
-from pro_app.models import AuditEntry, Database, Study, Subscription
+from pro_app.models import AuditEntry, Database, Study, Subscription, Transaction
 from pro_app.services import alarms, audit, studies
 
 AHEAD = timedelta(minutes=5)  # of this clock, that the newest entry on record may be
@@ -59,21 +59,44 @@ def _subject_faults(session: Session, library: Library, subject: str) -> Iterato
 _newest = sa.select(AuditEntry.at).order_by(AuditEntry.id.desc()).limit(1)
 
 
-def _clock_faults(session: Session, now: datetime) -> Iterator[str]:
+def record_ahead(session: Session, now: datetime) -> datetime | None:
+    """The moment of the newest entry on record, if that lies ahead of this machine's clock."""
     newest = session.scalar(_newest)
-    if newest is not None and newest > now + AHEAD:
+    return newest if newest is not None and newest > now + AHEAD else None
+
+
+def server_apart(session: Session, now: datetime) -> datetime | None:
+    """What the database server's clock shows, if that is not what this machine's does."""
+    if session.get_bind().dialect.name != "postgresql":
+        return None
+    theirs = session.scalar(sa.select(sa.func.clock_timestamp()))
+    return theirs if theirs is not None and abs(theirs - now) > APART else None
+
+
+def other_keys(session: Transaction, key_id: str) -> int:
+    """How many living subscriptions were made with another key than this."""
+    count = session.scalar(
+        sa.select(sa.func.count())
+        .select_from(Subscription)
+        .where(Subscription.state == "active", Subscription.vapid_key != key_id)
+    )
+    return count or 0
+
+
+def _clock_faults(session: Session, now: datetime) -> Iterator[str]:
+    newest = record_ahead(session, now)
+    if newest is not None:
         yield (
             f"the newest entry on record was written at {_text(newest)}, and this machine's clock "
             f"shows {_text(now)}: put the clock right; if it is right and was wrong before, run "
             "`pro-app check --clock-is-right` once"
         )
-    if session.get_bind().dialect.name == "postgresql":
-        theirs = session.scalar(sa.select(sa.func.clock_timestamp()))
-        if theirs is not None and abs(theirs - now) > APART:
-            yield (
-                f"this machine's clock shows {_text(now)}, the database server's "
-                f"{_text(theirs)}: put the wrong one right"
-            )
+    theirs = server_apart(session, now)
+    if theirs is not None:
+        yield (
+            f"this machine's clock shows {_text(now)}, the database server's "
+            f"{_text(theirs)}: put the wrong one right"
+        )
 
 
 def _text(moment: datetime) -> str:
@@ -83,11 +106,7 @@ def _text(moment: datetime) -> str:
 def _note_other_keys(database: Database, key_id: str, now: datetime) -> int:
     """Raise an alarm if living subscriptions were made with another key: how many there are."""
     with database.writing_rows() as session:
-        count = session.scalar(
-            sa.select(sa.func.count())
-            .select_from(Subscription)
-            .where(Subscription.state == "active", Subscription.vapid_key != key_id)
-        )
+        count = other_keys(session, key_id)
         alarms.clear(session, "vapid_key", now)  # of an earlier start
         if count:
             detail = (
@@ -95,7 +114,7 @@ def _note_other_keys(database: Database, key_id: str, now: datetime) -> int:
                 "them to open the app"
             )
             alarms.sound(session, "vapid_key", detail, now)
-    return count or 0
+    return count
 
 
 def confirm_clock(database: Database, now: datetime) -> None:

@@ -79,6 +79,19 @@ def sites(session: Session, study_id: int, covered: frozenset[int] | None) -> Se
     return session.scalars(found).all()
 
 
+def counts(session: Session, study_id: int, covered: frozenset[int] | None) -> Mapping[str, int]:
+    """How many people were ever enrolled, by the code of each site that is covered."""
+    found = (
+        sa.select(Site.code, sa.func.count(Participant.id).label("people"))
+        .outerjoin(Participant, Participant.site_id == Site.id)
+        .where(Site.study_id == study_id)
+        .group_by(Site.code)
+    )
+    if covered is not None:
+        found = found.where(Site.id.in_(sorted(covered)))
+    return {row.code: row.people for row in session.execute(found)}
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of the site's list: who, and what the site should know."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets as randomness
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -100,8 +100,8 @@ def add(
         raise StaffError("name")
     if language not in LANGUAGES:
         raise StaffError("language")
-    if trained_on is not None and trained_on > now.date() + timedelta(days=1):
-        raise StaffError("training")  # a day that is not over anywhere is no training yet
+    if not is_training(trained_on, now):
+        raise StaffError("training")
     if find(session, email) is not None:
         raise StaffError("known")
     person = Staff(
@@ -117,6 +117,11 @@ def add(
     trained = None if trained_on is None else trained_on.isoformat()
     record(session, person.id, "add_staff", actor, now, detail={"trained_on": trained})
     return person
+
+
+def is_training(day: date | None, now: datetime) -> bool:
+    """Whether this can be the day of a training: unknown, or begun somewhere on earth."""
+    return day is None or day <= now.date() + timedelta(days=1)
 
 
 def invite(session: Session, staff_id: int, key: str, now: datetime, actor: str = "site") -> str:
@@ -201,16 +206,27 @@ def grant(
 
 
 def end_role(
-    session: Session, staff_id: int, role_id: int, now: datetime, actor: str = "site"
+    session: Session,
+    staff_id: int,
+    role_id: int,
+    now: datetime,
+    actor: str = "site",
+    at: datetime | None = None,
 ) -> None:
-    """Take a role away from now on; the register keeps it. One that has ended stays as it is."""
+    """Take a role away from now on, or from a later moment; the register keeps it. One that has
+    ended or ends sooner stays as it is."""
     lock(session, staff_id)
     found = session.get(StaffRole, role_id, populate_existing=True)
-    if found is None or found.staff_id != staff_id or found.ends_at is not None:
+    end = now if at is None else max(at, now)
+    if found is None or found.staff_id != staff_id:
         return
-    found.ends_at = now
-    where = _where(session, found)
-    record(session, staff_id, "end_role", actor, now, old=found.role, detail=where)
+    if found.ends_at is not None and found.ends_at <= end:
+        return
+    found.ends_at = end
+    detail = _where(session, found)
+    if end > now:
+        detail["ends_at"] = end.astimezone(UTC).isoformat()
+    record(session, staff_id, "end_role", actor, now, old=found.role, detail=detail)
 
 
 def _where(session: Session, role: StaffRole) -> dict[str, Any]:
@@ -230,6 +246,16 @@ def disable(session: Session, staff_id: int, now: datetime, actor: str = "site")
     _replace_invitations(session, staff_id, now)
     end_sessions(session, staff_id, now)
     record(session, staff_id, "disable_staff", actor, now)
+
+
+def set_training(
+    session: Session, staff_id: int, trained_on: date, now: datetime, actor: str = "site"
+) -> None:
+    """Put on record when a person was trained, of whom that was not known."""
+    person = lock(session, staff_id)
+    person.trained_on = trained_on
+    day = trained_on.isoformat()
+    record(session, staff_id, "change_setting", actor, now, field="trained_on", new=day)
 
 
 def end_sessions(session: Session, staff_id: int, now: datetime) -> None:

@@ -155,6 +155,36 @@ def _asked(content: Mapping[str, Any]) -> set[Asked]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A study file as it was loaded: when, and what it said of its status and privacy notice."""
+
+    number: int
+    loaded_at: datetime
+    status: str
+    notice: str
+    fingerprint: str
+
+
+def versions(session: Session, study_id: int) -> list[Version]:
+    """Every version of a study, the newest first."""
+    rows = session.scalars(
+        sa.select(StudyVersion)
+        .where(StudyVersion.study_id == study_id)
+        .order_by(StudyVersion.number.desc())
+    )
+    return [
+        Version(
+            one.number,
+            one.loaded_at,
+            str(one.definition["status"]),
+            str(one.definition["notice"]["version"]),
+            one.fingerprint,
+        )
+        for one in rows
+    ]
+
+
 def parsed(study_id: int, version: int, fingerprint: str) -> CurrentStudy | None:
     """A version whose fingerprint was just read, if this process has parsed the same content."""
     found = _parsed.get(fingerprint)

@@ -32,8 +32,10 @@ from pro_app.web import (
     offline,
     participant,
     participant_page,
+    protocol,
     pwa,
     questionnaire,
+    register,
     reminders,
     staff,
     staff_access,
@@ -87,7 +89,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     Compress(app)
     for rooms in (
         join, participant, questionnaire, reminders, pwa, offline, journal, device,
-        staff, coordinator, enrol, participant_page,
+        staff, coordinator, enrol, participant_page, register, protocol,
     ):  # fmt: skip
         app.register_blueprint(rooms.blueprint)
     if settings.demo:

@@ -7,13 +7,13 @@ phone's languages, matched by language and script; then the study's first langua
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.core import UnknownLocaleError
-from babel.dates import format_datetime, get_timezone_location
+from babel.dates import format_date, format_datetime, get_timezone_location
 from flask import g, request
 
 from pro_app.core.study import LANGUAGES
@@ -109,6 +109,12 @@ def short_text(moment: datetime, zone: ZoneInfo, language: str, *, end: bool = F
         )
         return last.replace("23:59", "24:00")
     return str(format_datetime(moment, pattern, tzinfo=zone, locale=parsed(language)))
+
+
+def short_day(day: date, language: str) -> str:
+    """A day by itself in few words, for tables: `25 Nov 2026`."""
+    pattern = "y年M月d日" if language == "zh_Hans" else "d MMM y"
+    return str(format_date(day, pattern, locale=parsed(language)))
 
 
 def day_text(moment: datetime, zone: ZoneInfo, language: str) -> str:

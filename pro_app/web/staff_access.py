@@ -91,6 +91,8 @@ def rooms() -> list[tuple[str, str, tuple[str, ...]]]:
         ("coordinator.matrix", _("Participants"), PEOPLE),
         ("coordinator.rates", _("Completion"), PEOPLE),
         ("enrol.form", _("Enrol"), ("coordinator",)),
+        ("register.index", _("Staff"), ("administrator",)),
+        ("protocol.index", _("Study"), ("administrator", *PEOPLE)),
     ]
 
 

@@ -42,6 +42,12 @@ ROLE: Words = {
     "investigator": _l("investigator"),
     "researcher": _l("researcher"),
 }
+ACCOUNT: Words = {  # see services.register.Account
+    "active": _l("open"),
+    "invited": _l("invited"),
+    "expired": _l("waits for an invitation"),
+    "ended": _l("account ended"),
+}
 PUSH: Words = {
     "on": _l("messages are turned on"),
     "lost": _l("lost: the phone has to turn them on again"),

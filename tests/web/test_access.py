@@ -37,6 +37,15 @@ STAFF: dict[str, tuple[str, ...] | None] = {  # roles; () whoever is signed in, 
     "coordinator.rates": PEOPLE,
     "enrol.form": ("coordinator",),
     "enrol.enrol": ("coordinator",),
+    "register.index": ("administrator",),
+    "register.form": ("administrator",),
+    "register.add": ("administrator",),
+    "register.person": ("administrator",),
+    "register.grant": ("administrator",),
+    "register.end_role": ("administrator",),
+    "register.renew": ("administrator",),
+    "register.end": ("administrator",),
+    "protocol.index": ("administrator", *PEOPLE),
     "participant_page.overview": PEOPLE,
     "participant_page.new_code": ("coordinator",),
     "participant_page.look_at_anchor": ("coordinator",),
@@ -122,6 +131,7 @@ KEPT = {  # what caches may hold; everything else is no-store
     "pwa.picture": "public, max-age=604800",
 }
 MESSAGE, CALENDAR = "message-of-mine", "calendar-of-mine"
+ACCOUNT = "somebody-of-staff"
 
 
 class Cast:
@@ -192,6 +202,7 @@ def address(rule: Rule, sheet: Assessment, app: Flask) -> str:
         "secret": CALENDAR,
         "study": "test",
         "number": "01-101",
+        "account": ACCOUNT,
         "name": "today-en.webp" if rule.endpoint == "pwa.picture" else "icon-192.png",
     }
     built: Any = rule.build({name: values[name] for name in rule.arguments}, append_unknown=False)

@@ -16,14 +16,15 @@ from pro_app.services import staff, staff_sign_in
 from tests.conftest import Site as Place
 from tests.conftest import TestClock, snapshot
 from tests.pages import Browser
-from tests.web.test_access import STAFF, address, rules
+from tests.web.test_access import ACCOUNT, STAFF, address, rules
 
 OWN, OTHER = "01-101", "02-202"
 
 
 @pytest.fixture
 def places(web_site: Place) -> dict[str, int | None]:
-    """Two sites with a participant each: by name the id; `all` is every site of the study."""
+    """Two sites with a participant each, and somebody of the staff at the first: by name the id;
+    `all` is every site of the study."""
     web_site.enrol(OWN)
     with web_site.database.writing() as session:
         own = session.scalars(sa.select(Site.id).where(Site.code == "01")).one()
@@ -39,6 +40,12 @@ def places(web_site: Place) -> dict[str, int | None]:
             sa.text("UPDATE participant SET site_id = :site WHERE id = :id"),
             {"site": other, "id": person.id},
         )
+        colleague = staff.add(
+            session, "colleague@hospital.example", "Colleague", "en", date(2026, 1, 5),
+            web_site.clock(),
+        )  # fmt: skip
+        colleague.public_id = ACCOUNT
+        staff.grant(session, colleague.id, web_site.study.id, own, "coordinator", web_site.clock())
     return {"own": own, "other": other, "all": None}
 
 
@@ -84,7 +91,7 @@ def test_each_role_sees_its_own_and_nothing_else(
             data = {"csrf_token": token} if method == "POST" else None
             response = browser.client.open(path, method=method, data=data)
             allowed = role in (STAFF[endpoint] or ())
-            foreign = place == "other" and OWN in path
+            foreign = place == "other" and (OWN in path or ACCOUNT in path)
             if role is None:
                 assert response.status_code == 404, "not even that the study is there"
             elif not allowed:
@@ -126,24 +133,27 @@ def test_a_list_holds_the_own_site_alone(
 def test_reading_changes_nothing(
     app: Flask, web_site: Place, places: dict[str, int | None], subtests: pytest.Subtests
 ) -> None:
-    browser = sign_in(app, web_site, "coordinator", None)
+    browsers = {role: sign_in(app, web_site, role, None) for role in ROLES}
     before = snapshot(web_site.database)
     for endpoint, method, path in asks(app):
         if method == "GET":
-            with subtests.test(endpoint):
-                assert browser.client.get(path).status_code == 200
-                assert snapshot(web_site.database) == before
+            for role in STAFF[endpoint] or ():
+                with subtests.test(endpoint, role=role):
+                    assert browsers[role].client.get(path).status_code == 200
+                    assert snapshot(web_site.database) == before
 
 
 def test_nothing_is_done_without_a_token_of_the_page(
     app: Flask, web_site: Place, places: dict[str, int | None], subtests: pytest.Subtests
 ) -> None:
-    browser = sign_in(app, web_site, "coordinator", None)
+    browsers = {role: sign_in(app, web_site, role, None) for role in ROLES}
     before = snapshot(web_site.database)
     for endpoint, method, path in asks(app):
         if method == "POST":
+            role = (STAFF[endpoint] or ())[0]
             with subtests.test(endpoint):
-                answer = browser.client.post(path, data={"what": "death", "sure": "yes"})
+                data = {"what": "death", "sure": "yes"}
+                answer = browsers[role].client.post(path, data=data)
                 assert answer.status_code == 400
     assert snapshot(web_site.database) == before
 

@@ -1,0 +1,198 @@
+"""What a study lacks before it may be marked live: one coded line for each thing, with its values.
+
+A study that lacks nothing is ready while it is still marked `test`: marking it live comes last.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from pro_app.core.library import Library
+from pro_app.core.study import EXAMPLE_TELEPHONE, StudyDefinition
+from pro_app.delivery.vapid import subject_fault
+from pro_app.models import AuditEntry, Participant, Site, Staff, StaffRole
+from pro_app.services import alarms, checkpoints, checks, staff
+from pro_app.services.studies import CurrentStudy
+
+CODES = (
+    "demonstration", "test_participants", "wording_missing", "wording_demonstration",
+    "notice_draft", "notice_untranslated", "telephone", "emergency", "zone",
+    "no_administrator", "no_coordinator", "no_investigator", "staff_closed", "staff_untrained",
+    "address", "vapid_subject", "vapid_key", "mail", "audit_key",
+    "checkpoint_none", "checkpoint_old", "clock_record", "clock_server", "alarms",
+)  # fmt: skip
+BEHIND = 2 * checkpoints.INTERVAL  # how old an entry may grow before a checkpoint holds it
+LOOKED_AT = 1_000  # newest entries: where there are more in two hours, some of them are newer
+SHORTEST_NUMBER = 7  # digits of a telephone that can be called from anywhere in a country
+_DRAFT = re.compile(r"demo|draft|test|example|sample", re.IGNORECASE)
+_NO_PLACE = frozenset({"UTC", "UCT", "GMT", "Zulu", "Universal", "Greenwich"})
+_DIGIT = re.compile(r"\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """How the installation is set up, as far as a live study depends on it.
+
+    `audit_key_beside`: the key that signs checkpoints is the one that was made at first start and
+    lies beside the data, where whoever can write the database may read it.
+    """
+
+    vapid_subject: str
+    vapid_key_id: str
+    mail: bool
+    on_loopback: bool
+    audit_key_beside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """One thing that is missing: its code, one of CODES, and what it is about.
+
+    `about` is an instrument, a site, a zone, or what is wrong with an address; `languages` those
+    concerned, `count` how many, `since` the moment that it is about.
+    """
+
+    code: str
+    about: str = ""
+    languages: tuple[str, ...] = ()
+    count: int = 0
+    since: datetime | None = None
+
+
+def missing(
+    session: Session, study: CurrentStudy, library: Library, equipment: Equipment, now: datetime
+) -> list[Missing]:
+    """Everything that is missing, in the order of CODES; nothing: the study can be marked live."""
+    found = [
+        *_study(session, study),
+        *_wording(study.definition, library),
+        *_protocol(study.definition),
+        *_staff(session, study, now),
+        *_installation(session, equipment),
+        *_trail(session, now),
+    ]
+    return sorted(found, key=lambda one: CODES.index(one.code))
+
+
+def _study(session: Session, study: CurrentStudy) -> Iterator[Missing]:
+    """Made-up people, or people of the test, whose answers would count as real ones."""
+    status = study.definition.status
+    if status == "demonstration":
+        yield Missing("demonstration")
+    if status == "test":
+        people = session.scalar(
+            sa.select(sa.func.count())
+            .select_from(Participant)
+            .where(Participant.study_id == study.id)
+        )
+        if people:
+            yield Missing("test_participants", count=people)
+
+
+def _wording(study: StudyDefinition, library: Library) -> Iterator[Missing]:
+    for instrument in study.instruments:
+        kinds = {}
+        for language in study.languages:
+            wording = library.wording(instrument.code, language)
+            kinds[language] = None if wording is None else wording.kind
+        for code, kind in (("wording_missing", None), ("wording_demonstration", "demonstration")):
+            lacking = tuple(language for language, one in kinds.items() if one == kind)
+            if lacking:
+                yield Missing(code, instrument.code, lacking)
+
+
+def _protocol(study: StudyDefinition) -> Iterator[Missing]:
+    """What the study file itself says, and nobody could be called or informed by."""
+    if _DRAFT.search(study.notice.version):
+        yield Missing("notice_draft", study.notice.version)
+    texts: dict[tuple[tuple[str, str], ...], str] = {}
+    for language, sections in study.notice.sections.items():
+        other = texts.setdefault(sections, language)
+        if other != language:
+            yield Missing("notice_untranslated", languages=(other, language))
+    digits = len(_DIGIT.findall(study.telephone))
+    if digits < SHORTEST_NUMBER or study.telephone == EXAMPLE_TELEPHONE:
+        yield Missing("telephone", study.telephone)
+    if not _DIGIT.search(study.emergency):
+        yield Missing("emergency", study.emergency)
+    if study.zone.key in _NO_PLACE or study.zone.key.startswith("Etc/"):
+        yield Missing("zone", study.zone.key)
+
+
+def _staff(session: Session, study: CurrentStudy, now: datetime) -> Iterator[Missing]:
+    rows = session.execute(
+        sa.select(
+            Staff.id,
+            StaffRole.role,
+            StaffRole.site_id,
+            sa.and_(Staff.password_hash.is_not(None), Staff.totp_secret.is_not(None)).label("open"),
+            Staff.trained_on,
+        )
+        .join(StaffRole, StaffRole.staff_id == Staff.id)
+        .where(StaffRole.study_id == study.id, staff.living(now), Staff.disabled_at.is_(None))
+    ).all()
+    if not any(row.role == "administrator" for row in rows):
+        yield Missing("no_administrator")
+    for site in session.scalars(
+        sa.select(Site).where(Site.study_id == study.id).order_by(Site.code)
+    ):
+        there = {row.role for row in rows if row.site_id in {None, site.id}}
+        for role in ("coordinator", "investigator"):
+            if role not in there:
+                yield Missing(f"no_{role}", site.code)
+    closed = {row.id for row in rows if not row.open}
+    if closed:
+        yield Missing("staff_closed", count=len(closed))
+    untrained = {row.id for row in rows if row.trained_on is None}
+    if untrained:
+        yield Missing("staff_untrained", count=len(untrained))
+
+
+def _installation(session: Session, equipment: Equipment) -> Iterator[Missing]:
+    if equipment.on_loopback:
+        yield Missing("address")
+    fault = subject_fault(equipment.vapid_subject, placeholder_allowed=False)
+    if fault is not None:
+        yield Missing("vapid_subject", fault)
+    phones = checks.other_keys(session, equipment.vapid_key_id)
+    if phones:
+        yield Missing("vapid_key", count=phones)
+    if not equipment.mail:
+        yield Missing("mail")
+    if equipment.audit_key_beside:
+        yield Missing("audit_key")
+
+
+def _trail(session: Session, now: datetime) -> Iterator[Missing]:
+    newest = checkpoints.newest(session)
+    if newest is None:
+        yield Missing("checkpoint_none")
+    elif _is_behind(session, newest.at, now):
+        yield Missing("checkpoint_old", since=newest.at)
+    ahead = checks.record_ahead(session, now)
+    if ahead is not None:
+        yield Missing("clock_record", since=ahead)
+    theirs = checks.server_apart(session, now)
+    if theirs is not None:
+        yield Missing("clock_server", since=theirs)
+    sounding = len(alarms.open_ones(session))
+    if sounding:
+        yield Missing("alarms", count=sounding)
+
+
+def _is_behind(session: Session, checkpoint: datetime, now: datetime) -> bool:
+    """Whether something is on record that should have been in a checkpoint by now.
+
+    Where nothing happens no checkpoint is made: an old one alone is no fault.
+    """
+    if now - checkpoint <= BEHIND:
+        return False
+    latest = sa.select(AuditEntry.at).order_by(AuditEntry.id.desc()).limit(LOOKED_AT)
+    waiting = [at for at in session.scalars(latest) if at > checkpoint]
+    return len(waiting) == LOOKED_AT or any(now - at > BEHIND for at in waiting)
