@@ -25,7 +25,7 @@ from huey.serializer import Serializer  # type: ignore[import-untyped]
 from pro_app.config import ROOT, Settings
 from pro_app.core.library import load_library
 from pro_app.models import Database, Reminder
-from pro_app.services import alarms, checkpoints, reminders, sending
+from pro_app.services import alarms, checkpoints, reminders, sending, tablet
 from pro_app.services.audit_key import AuditKey
 from pro_app.services.outgoing import Tally
 from pro_app.services.post_office import PostOffice
@@ -154,6 +154,17 @@ class Ticker:
             self._plan_and_send(office)
         finally:  # the record is sealed also where no reminder can go
             self._make_checkpoint(office)
+            self._end_tablets(office)
+
+    def _end_tablets(self, office: PostOffice) -> None:
+        """A tablet that was put down may tell nobody of it."""
+        now = office.clock()
+        with office.database.reading() as session:
+            if not tablet.idle(session, now):
+                return
+        with office.database.writing() as session:
+            ended = tablet.end_idle(session, now)
+        log.info("%s sessions at a tablet ended", ended)
 
     def _make_checkpoint(self, office: PostOffice) -> None:
         """The hour's checkpoint. To look for news takes reading every stream's newest entry, so

@@ -45,6 +45,7 @@ from pro_app.models.staff import (
     StaffSession,
 )
 from pro_app.models.study import Site, Study, StudyVersion
+from pro_app.models.tablet import TabletSession
 from pro_app.models.transcription import TRANSCRIBED_MODES, Transcription
 
 __all__ = [
@@ -96,6 +97,7 @@ __all__ = [
     "Submission",
     "SubmitOperation",
     "Subscription",
+    "TabletSession",
     "Transaction",
     "Transcription",
 ]

@@ -29,6 +29,7 @@ _STATES = {
 }
 _DETAILS = {  # column's ending: the table's column, and what it means of an item
     "_language": ("language", "language in which {} was answered"),
+    "_mode": ("mode", "where {} was answered: own_phone, site_tablet, paper, interview"),
     "_tapped_at": ("answered_at", "{} was tapped; server clock, from the device's clocks"),
     "_received_at": ("received_at", "the answer to {} was received; server clock"),
     "_device_time": ("device_time", "the device's own clock when {} was tapped"),

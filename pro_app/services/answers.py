@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import Session, aliased
 
 from pro_app.core.assessment import Contact, Facts, Stamp, Standing, Tapped, standing, tapped_at
 from pro_app.core.instruments import Instrument
@@ -54,8 +54,9 @@ class Origin:
     `sent_at`, `run` and `monotonic` are the device's clocks when it sent them, `journal` the name
     of the journal they are kept in. `locked` says that the device alone stood for the person.
 
-    Where no device was, as on paper, `at` is when they were given, `actor` who put them in, and
-    `reason` why that was not the originator.
+    Where no device was, `actor` is who put them in: the participant at the site's tablet, or who
+    typed what is on paper. Of paper `at` is when they were given, and `reason` why who put them in
+    was not the originator.
     """
 
     device_id: int | None
@@ -403,6 +404,15 @@ def current(session: Transaction, assessment_id: int) -> tuple[dict[str, Current
         if row["state"] != "cleared"
     }
     return answers, max((row["id"] for row in rows), default=0)
+
+
+def newest_mode(session: Session, assessment_id: int) -> str | None:
+    """The mode of the newest answer that counts: where a questionnaire that is not submitted was
+    last worked at."""
+    newest = sa.select(Answer.mode).where(
+        Answer.assessment_id == assessment_id, Answer.standing.in_(COUNTED)
+    )
+    return session.scalar(newest.order_by(Answer.id.desc()).limit(1))
 
 
 def first_open(instrument: Instrument, answers: Mapping[str, Current]) -> int | None:

@@ -148,7 +148,7 @@ def _row(
         "closes_at": known.facts.closes_at,
         "calendar_due": None if calendar_due is None else calendar_due.isoformat(),
         "started_at": known.facts.started_at,
-        "mode": "own_phone" if current else None,
+        "mode": answers.newest_mode(session, known.id) if current else None,
     }
     if submission is not None:
         row |= {
@@ -300,7 +300,8 @@ _MEANING = {
     "submit_doubt": "doubt about submit_tapped_at: clock_changed, before_opening or skew",
     "submitted_at": "submission received; server clock",
     "late": "1 if Submit was pressed after closing, within the grace time",
-    "mode": "own_phone, site_tablet, paper, interview",
+    "mode": "own_phone, site_tablet, paper, interview: of the submission, before it of the newest "
+    "answer",
     "receipt": "receipt shown to the participant",
     "instrument_fingerprint": "SHA-256 of the instrument's definition at submission",
     "void": "1 if a correction says that the submission belongs elsewhere or nowhere: leave it out",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.models import Device, JoiningCode, Participant, Passkey
 from pro_app.services import audit, enrolment, passkeys, secrets
-from pro_app.services.sessions import Person
 
 
 def bind_device(
@@ -118,7 +117,16 @@ def _take_over(
         enrolment.change(session, participant, "language", language, actor, now)
 
 
-def notice_is_accepted(participant: Participant | Person, version: str, now: datetime) -> bool:
+class Reader(Protocol):
+    """Who has accepted a notice or has not: a participant, or one before a phone or tablet."""
+
+    @property
+    def notice_version(self) -> str | None: ...
+    @property
+    def notice_at(self) -> datetime | None: ...
+
+
+def notice_is_accepted(participant: Reader, version: str, now: datetime) -> bool:
     """Whether this notice was accepted within the year and need not be shown."""
     if participant.notice_at is None or participant.notice_version != version:
         return False

@@ -167,14 +167,14 @@ _newest_version = (
     .correlate(Participant)
     .scalar_subquery()
 )
-_version_in_force = sa.and_(
+version_in_force = sa.and_(
     StudyVersion.study_id == Participant.study_id, StudyVersion.number == _newest_version
 )
 _by_session = (
     sa.select(*_person_columns, DeviceSession.created_at, DeviceSession.seen_at)
     .join(Device, Device.id == DeviceSession.device_id)
     .join(Participant, Participant.id == Device.participant_id)
-    .join(StudyVersion, _version_in_force)
+    .join(StudyVersion, version_in_force)
     .where(
         DeviceSession.token_hash == sa.bindparam("token"),
         DeviceSession.ended_at.is_(None),
@@ -194,7 +194,7 @@ def opening(since: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bo
 _by_device = (
     sa.select(*_person_columns)
     .join(Participant, Participant.id == Device.participant_id)
-    .join(StudyVersion, _version_in_force)
+    .join(StudyVersion, version_in_force)
     .where(
         Device.token_hash == sa.bindparam("token"),
         opening(sa.bindparam("since", type_=Device.used_at.type)),

@@ -68,6 +68,7 @@ def submit(
     mode: str = "own_phone",
     tapped_at: datetime | None = None,
     transcribed_by: str | None = None,
+    actor: str | None = None,
 ) -> Receipt:
     """Seal and score an assessment's answers; the second time, the first receipt again.
 
@@ -79,7 +80,8 @@ def submit(
     into that time, Incomplete while items wait. The caller got `assessment` from `hold_own`.
 
     What the actor `transcribed_by` has put in was completed at `tapped_at` on paper. It is late
-    after closing, however long, and the caller has seen to it that it was expected.
+    after closing, however long, and the caller has seen to it that it was expected. `actor` is
+    whom the trail names where there is no device, if not that one.
     """
     pressed_at = now if tapped_at is None else tapped_at
     earlier = receipt_of(session, assessment.id)
@@ -111,7 +113,8 @@ def submit(
     session.add(submission)
     session.flush()
     reminders.cancel(session, Reminder.assessment_id == assessment.id, "completed")
-    entries = [_submitted(assessment, receipt, device_id, transcribed_by)]
+    by = transcribed_by or actor or f"participant/device {device_id}"
+    entries = [_submitted(assessment, receipt, by)]
     for scoring in study.scorings(instrument.code):
         scores = score_answers(instrument, scoring, current)
         entries.append(_keep_scores(session, assessment, submission.id, scores))
@@ -273,11 +276,9 @@ def _sealed(answer: answers.Current) -> dict[str, Any]:
     }
 
 
-def _submitted(
-    assessment: Known, receipt: str, device_id: int | None, transcribed_by: str | None
-) -> audit.Entry:
+def _submitted(assessment: Known, receipt: str, actor: str) -> audit.Entry:
     return audit.Entry(
-        actor=transcribed_by or f"participant/device {device_id}",
+        actor=actor,
         action="submit",
         object=f"assessment/{assessment.public_id}",
         new=short(receipt),

@@ -27,12 +27,12 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.services import joining, phones, sessions
 from pro_app.services.sessions import Person
-from pro_app.web import layout, staff_access
+from pro_app.web import errors, layout, staff_access, tablet_access
 from pro_app.web.house import house
 from pro_app.web.locale import COOKIE_AGE
 
 View = TypeVar("View", bound=Callable[..., Any])
-AUDIENCES = ("public", "device", "participant")  # and staff, see staff_access
+AUDIENCES = ("public", "device", "participant")  # and staff and tablet, see their modules
 UNCARRIED = frozenset({"csrf_token", "pin", "username", "carry_to"})
 OWN_COOKIES = ("language", "text_size", "reminders", "unsent")  # what a browser keeps besides
 
@@ -155,13 +155,19 @@ def owner() -> Person:
 
 def admit() -> BaseResponse | None:
     """Before every request: find the person, and turn away whom the page is not for."""
-    g.person = g.locked = None
+    g.person = g.locked = g.guest = None
+    if request.endpoint == "static":
+        return None
     view = current_app.view_functions.get(request.endpoint or "")
-    if view is None or request.endpoint == "static":
+    if tablet_access.is_tablet():
+        return tablet_access.admit(view)
+    if view is None:
         return None
     wanted = getattr(view, "audience", None)
     if wanted is None:
         raise RuntimeError(f"{request.endpoint} names no audience")
+    if wanted == "tablet":  # and this browser is none
+        return redirect(url_for("home"))
     if getattr(view, "impersonal", False):
         return None
     if wanted == "staff":
@@ -259,8 +265,12 @@ def csrf_refused(_error: Exception) -> BaseResponse | tuple[str, int]:
         response = jsonify(error="csrf", csrf=generate_csrf())
         response.status_code = 400
         return response
-    if g.get("person") is not None:
+    if tablet_access.is_tablet() and g.get("guest") is None:
+        return redirect(url_for("tablet.hand_over"), 303)
+    if (g.get("person") or g.get("guest")) is not None:
         fields = [(k, v) for k, v in request.form.items(multi=True) if k not in UNCARRIED]
-        page = render_template("errors/resend.html", path=request.full_path, fields=fields)
+        page = render_template(
+            "errors/resend.html", path=request.full_path, fields=fields, **errors.frame()
+        )
         return page, 400
     return render_template("errors/expired.html"), 400

@@ -39,6 +39,10 @@ from pro_app.web import (
     reminders,
     staff,
     staff_access,
+    tablet,
+    tablet_access,
+    tablet_sheet,
+    tablet_start,
 )
 from pro_app.web.house import Clock, House, furnish, house, system_clock
 from pro_app.wiring import post_office
@@ -89,7 +93,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     Compress(app)
     for rooms in (
         join, participant, questionnaire, reminders, pwa, offline, journal, device,
-        staff, coordinator, enrol, participant_page, register, protocol,
+        staff, coordinator, enrol, participant_page, register, protocol, tablet_start, tablet, tablet_sheet,
     ):  # fmt: skip
         app.register_blueprint(rooms.blueprint)
     if settings.demo:
@@ -111,6 +115,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     app.after_request(_headers)
     app.context_processor(layout.words)
     app.context_processor(staff_access.words)
+    app.context_processor(tablet_access.words)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

@@ -9,6 +9,8 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
+from pro_app.web import tablet_access
+
 Page = tuple[str, int]
 
 KNOWN = {
@@ -54,7 +56,7 @@ def refused(error: HTTPException) -> Page | BaseResponse:
         response.status_code = code
         return response
     title, text = (FOR_STAFF if _is_staffs() else KNOWN).get(code) or KNOWN.get(code, OTHER)
-    return render_template("errors/error.html", title=title, text=text, **_frame()), code
+    return render_template("errors/error.html", title=title, text=text, **frame()), code
 
 
 def failed(error: Exception) -> Page | BaseResponse:
@@ -65,15 +67,17 @@ def failed(error: Exception) -> Page | BaseResponse:
         response = jsonify(error="server")
         response.status_code = 500
         return response
-    return render_template("errors/error.html", title=OTHER[0], text=OTHER[1], **_frame()), 500
+    return render_template("errors/error.html", title=OTHER[0], text=OTHER[1], **frame()), 500
 
 
 def _is_staffs() -> bool:
     return request.path.startswith("/staff/")
 
 
-def _frame() -> dict[str, str]:
+def frame() -> dict[str, str]:
     """Whose frame the page has, and where it leads back to."""
     if _is_staffs():
         return {"frame": "staff/base.html", "start": "/staff/"}
+    if tablet_access.is_tablet():
+        return {"frame": "tablet/base.html", "start": "/tablet/"}
     return {"frame": "base.html", "start": "/"}

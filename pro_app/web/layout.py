@@ -14,6 +14,7 @@ from pro_app.core.study import LANGUAGES, StudyDefinition
 from pro_app.services import studies
 from pro_app.services.sessions import Person
 from pro_app.services.studies import CurrentStudy
+from pro_app.services.tablet import Guest
 from pro_app.web import locale
 from pro_app.web.house import house
 
@@ -28,7 +29,7 @@ def language() -> str:
 def study() -> CurrentStudy | None:
     """The study of this request: the person's, or the installation's if it has only one."""
     if "study" not in g:
-        person = g.get("person") or g.get("locked")
+        person = g.get("person") or g.get("locked") or g.get("guest")
         try:
             g.study = _only_study() if person is None else _study_of(person)
         except SQLAlchemyError:  # the page that says so needs no study
@@ -37,7 +38,7 @@ def study() -> CurrentStudy | None:
     return found
 
 
-def _study_of(person: Person) -> CurrentStudy:
+def _study_of(person: Person | Guest) -> CurrentStudy:
     known = studies.parsed(person.study_id, person.study_version, person.study_fingerprint)
     if known is not None:
         return known

@@ -37,7 +37,7 @@ def parsed(language: str) -> Locale:
 
 def chosen_language(offered: Sequence[str]) -> str:
     """The language of this request, one of those offered."""
-    for known in (getattr(g, "person", None), getattr(g, "staff", None)):
+    for known in (getattr(g, "person", None), getattr(g, "guest", None), getattr(g, "staff", None)):
         if known is not None and known.language in offered:
             return str(known.language)
     for wish in (request.args.get("language", ""), request.cookies.get("language", "")):
@@ -75,7 +75,7 @@ def _without_region(tag: str) -> str | None:
 
 def chosen_text_size() -> int:
     """0, 1 or 2: the participant's setting, or before joining that of this phone."""
-    person = getattr(g, "person", None)
+    person = getattr(g, "person", None) or getattr(g, "guest", None)
     if person is not None:
         return int(person.text_size)
     cookie = request.cookies.get("text_size", "")

@@ -236,7 +236,7 @@ def answer(public_id: str, n: int) -> Page:
         if wording is None or now < assessment.facts.opens_at:
             raise NotOpen(_sheet_or_page(assessment))
         given, _newest = answers.current(database, assessment.id)
-        operation = _operation(shown, given.get(shown.code), action)
+        operation = posted(shown, given.get(shown.code), action)
         saved = Saved()
         if operation is not None:
             saved = _save(database, assessment, instrument, wording, [operation])
@@ -268,7 +268,7 @@ def _sheet_or_page(assessment: Known) -> Page:
     return abort(404)
 
 
-def _operation(shown: Item, before: Current | None, action: str) -> Operation | None:
+def posted(shown: Item, before: Current | None, action: str) -> Operation | None:
     """What the posted page did to the item; None if that is how it stands already."""
     choice = request.form.get("choice")
     code: int | None = None

@@ -180,6 +180,7 @@ def test_foreign_keys_have_an_index_or_a_reason() -> None:
         ("missed_reason", "staff_id"),  # found from the assessment
         ("call", "assessment_id"),  # found among the participant's own
         ("call", "staff_id"),
+        ("tablet_session", "staff_id"),  # found from the participant
         ("transcription", "entered_by"),  # found from the assessment
         ("transcription", "checked_by"),
     }

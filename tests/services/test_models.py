@@ -92,6 +92,10 @@ STAFF: list[tuple[str, Row]] = [  # what belongs to a person of staff; the first
                        "staff_id": 1}),
     ("call", {"at": MORNING, "participant_id": 1, "assessment_id": 1, "staff_id": 1,
               "channel": "telephone", "outcome": "reached", "text": ""}),
+    ("tablet_session", {"participant_id": 1, "staff_id": 1, "token_hash": "x",
+                        "created_at": MORNING, "seen_at": MORNING, "failures": 0,
+                        "confirmed_at": MORNING, "confirmed_by": "pin",
+                        "ended_at": MORNING, "ended_how": "idle"}),
     ("transcription", {"public_id": "x", "assessment_id": 2, "mode": "paper", "state": "draft",
                        "completed_on": MORNING.date(), "reference": "x", "language": "en",
                        "wording": "x", "entered_by": 1, "values": {}, "settled": {},
@@ -128,6 +132,7 @@ FRESH = {  # what makes a copy of a row differ where it must
     "staff_invitation": {"token_hash": "another"},
     "staff_session": {"token_hash": "another"},
     "staff_recovery_code": {"code_hash": "another"},
+    "tablet_session": {"token_hash": "another"},
     "correction": {"public_id": "another"},
     "correction_decision": {"correction_id": 2},  # the copy above
     "corrected_score": {"scale": "another"},
@@ -165,6 +170,7 @@ TWICE: list[tuple[str, Row]] = [
     ("staff_invitation", {"token_hash": None}),
     ("staff_session", {"token_hash": None}),
     ("staff_recovery_code", {"code_hash": None}),
+    ("tablet_session", {"token_hash": None}),
     ("correction", {"public_id": None}),
     ("correction_decision", {"correction_id": 1}),
     ("corrected_score", {"scale": None}),
@@ -219,6 +225,11 @@ IMPOSSIBLE: list[tuple[str, Row, str]] = [
     ("correction_decision", {"signature": "x", "meaning": "x"},
      "ck_correction_decision_signature"),
     ("corrected_score", {"value": None}, "ck_corrected_score_reason"),
+    ("tablet_session", {"failures": -1}, "ck_tablet_session_failures"),
+    ("tablet_session", {"confirmed_by": "face"}, "ck_tablet_session_confirmed_by"),
+    ("tablet_session", {"confirmed_by": None}, "ck_tablet_session_confirmed"),
+    ("tablet_session", {"ended_how": "stolen"}, "ck_tablet_session_ended_how"),
+    ("tablet_session", {"ended_at": None}, "ck_tablet_session_ended"),
 ]  # fmt: skip
 
 

@@ -55,7 +55,15 @@ STAFF: dict[str, tuple[str, ...] | None] = {  # roles; () whoever is signed in, 
     "participant_page.resume": ("coordinator",),
     "participant_page.revoke_phone": ("coordinator",),
     "participant_page.end": ("coordinator",),
+    "tablet_start.ask": PEOPLE,
+    "tablet_start.start": PEOPLE,
 }
+TABLET = {  # of a browser that was handed over as the site's tablet, see test_tablet
+    "tablet.hand_over", "tablet.confirm", "tablet.check", "tablet.notice", "tablet.accept_notice",
+    "tablet.settings", "tablet.stay", "tablet.idle", "tablet.ask_stop", "tablet.stop",
+    "tablet.over", "tablet_sheet.listed", "tablet_sheet.start", "tablet_sheet.item",
+    "tablet_sheet.answer", "tablet_sheet.review", "tablet_sheet.submit",
+}  # fmt: skip
 AUDIENCES = {
     "static": None,  # files of the house itself
     "home": "public",
@@ -116,6 +124,7 @@ AUDIENCES = {
     "pwa.icon": "public",
     "pwa.picture": "public",
     **dict.fromkeys(STAFF, "staff"),
+    **dict.fromkeys(TABLET, "tablet"),
 }
 FROM_WORKER = {  # posted to without a page and its token
     "reminders.renew", "reminders.note", "questionnaire.take_operations", "journal.report",
@@ -272,6 +281,8 @@ def test_a_stranger_gets_nothing_of_anybody(
                     assert turned_away(rule, response)
                 if STAFF.get(rule.endpoint) is not None and method != "OPTIONS":
                     assert (response.status_code, response.location) == (303, "/staff/sign-in")
+                if rule.endpoint in TABLET and method != "OPTIONS":
+                    assert (response.status_code, response.location) == (302, "/")
                 assert found == []
     assert without_seen(cast.site.database) == before
 
@@ -317,7 +328,7 @@ def test_somebody_elses_questionnaire_is_as_unknown_as_none(
     before = without_seen(cast.site.database)
     checked = 0
     for rule in rules(app):
-        if "public_id" not in rule.arguments:
+        if "public_id" not in rule.arguments or rule.endpoint in TABLET:
             continue
         for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"}):
             with subtests.test(rule.endpoint, method=method):
@@ -377,7 +388,8 @@ def test_nothing_is_taken_without_a_token(
                     body = {name: value for name, value in fields.items() if value is not None}
                     response = browser.client.post(path, **{kind: body})
                     open_to = AUDIENCES[rule.endpoint] == "public" or is_open_to_all(rule)
-                    own = open_to or (browser is joined and not is_for_staff(rule))
+                    apart = is_for_staff(rule) or rule.endpoint in TABLET
+                    own = open_to or (browser is joined and not apart)
                     assert response.status_code in ({400} if own else {302, 303, 401})
                     checked += 1
         assert without_seen(cast.site.database) == before
@@ -419,6 +431,8 @@ def test_the_worker_posts_without_a_token_but_only_from_here(
             free = taken and rule.endpoint in FROM_WORKER
             if is_for_staff(rule) and not is_open_to_all(rule):
                 assert (response.status_code, response.location) == (303, "/staff/sign-in")
+            elif rule.endpoint in TABLET:
+                assert (response.status_code, response.location) == (302, "/")
             else:
                 assert (response.status_code != 400) is free, response.text
     assert (without_seen(cast.site.database) != before) is taken, "the message was shown"
