@@ -8,13 +8,13 @@ of both.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, contains_eager, joinedload
+from sqlalchemy.orm import Session
 
 from pro_app.core import corrections as rules
 from pro_app.core.corrections import ANSWER, APPROVED, REJECTED, RETRACTED
@@ -25,7 +25,6 @@ from pro_app.models import (
     CorrectedScore,
     Correction,
     CorrectionDecision,
-    Participant,
     Staff,
     Submission,
 )
@@ -39,13 +38,13 @@ __all__ = [
     "Decided",
     "NotAllowed",
     "Refused",
+    "Same",
     "Stale",
     "Verdict",
     "Wanted",
     "decide",
     "effective",
-    "of_submission",
-    "open_requests",
+    "is_stale",
     "request",
     "retract",
     "signature_holds",
@@ -53,6 +52,10 @@ __all__ = [
 
 REQUESTERS = ("coordinator", "investigator")
 DECIDERS = ("investigator",)
+
+
+class Same(Refused):
+    """What was asked for is the value in force already."""
 
 
 class Stale(Refused):
@@ -90,7 +93,7 @@ def request(
     )
     old = _value_now(session, held, wanted.kind, field)
     if old == wanted.new:
-        raise Refused(f"{field} is {old} already")
+        raise Same(f"{field} is {old} already")
     correction = Correction(
         public_id=f"c{secrets.token_hex(10)}",  # to a spreadsheet neither a number nor a formula
         submission=held.submission,
@@ -331,35 +334,8 @@ def _value_now(session: Session, held: Held, kind: str, field: str) -> str:
     return moved or own_place(held.assessment, held.participant, kind)
 
 
-# --- what there is to see -----------------------------------------------------------------------
-
-
-def of_submission(session: Session, submission_id: int) -> list[Correction]:
-    """All corrections of a submission, in the order in which they were asked for."""
-    query = sa.select(Correction).where(Correction.submission_id == submission_id)
-    query = query.options(joinedload(Correction.decision)).order_by(Correction.id)
-    return list(session.scalars(query))
-
-
-def open_requests(
-    session: Session, study: CurrentStudy, site_ids: Collection[int] | None = None
-) -> list[Correction]:
-    """The requests of a study that wait for a decision, the oldest first; of some sites alone if
-    they are named. Submission, assessment and participant come along."""
-    query = (
-        sa.select(Correction)
-        .outerjoin(Correction.decision)
-        .join(Correction.submission)
-        .join(Submission.assessment)
-        .join(Assessment.participant)
-        .where(CorrectionDecision.id.is_(None), Participant.study_id == study.id)
-        .options(
-            contains_eager(Correction.submission)
-            .contains_eager(Submission.assessment)
-            .contains_eager(Assessment.participant)
-        )
-        .order_by(Correction.id)
-    )
-    if site_ids is not None:
-        query = query.where(Participant.site_id.in_(site_ids))
-    return list(session.scalars(query))
+def is_stale(session: Session, correction: Correction) -> bool:
+    """Whether an approved correction has moved the value that a request starts from."""
+    assessment = correction.submission.assessment
+    held = Held(correction.submission, assessment, assessment.participant)
+    return _value_now(session, held, correction.kind, correction.field) != correction.old
