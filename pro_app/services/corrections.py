@@ -48,6 +48,7 @@ __all__ = [
     "request",
     "retract",
     "signature_holds",
+    "value_now",
 ]
 
 REQUESTERS = ("coordinator", "investigator")
@@ -91,7 +92,7 @@ def request(
     confirmation, confirmed_on = correction_checks.confirmation(
         study.definition, held.submission, wanted, now
     )
-    old = _value_now(session, held, wanted.kind, field)
+    old = value_now(session, held.submission, wanted.kind, field)
     if old == wanted.new:
         raise Same(f"{field} is {old} already")
     correction = Correction(
@@ -176,7 +177,7 @@ def decide(
     if staff.id == correction.requester_id:
         raise NotAllowed("who made a request does not decide on it")
     if verdict.approved:
-        found = _value_now(session, held, correction.kind, correction.field)
+        found = value_now(session, held.submission, correction.kind, correction.field)
         if found != correction.old:
             raise Stale(
                 f"{correction.field} was {correction.old} when this was asked for and is {found} "
@@ -326,16 +327,15 @@ def _tell(session: Session, held: Held, now: datetime, entries: Sequence[audit.E
     audit.record(session, audit.participant_stream(held.participant.id), now, entries)
 
 
-def _value_now(session: Session, held: Held, kind: str, field: str) -> str:
+def value_now(session: Session, submission: Submission, kind: str, field: str) -> str:
     """The value in force of an item, or of where a submission belongs."""
     if kind == ANSWER:
-        return rules.value_of(effective(session, held.submission)[field])
-    moved = corrected.place(corrected.of_submission(session, held.submission.id), field)
-    return moved or own_place(held.assessment, held.participant, kind)
+        return rules.value_of(effective(session, submission)[field])
+    moved = corrected.place(corrected.of_submission(session, submission.id), field)
+    return moved or own_place(submission.assessment, submission.assessment.participant, kind)
 
 
 def is_stale(session: Session, correction: Correction) -> bool:
     """Whether an approved correction has moved the value that a request starts from."""
-    assessment = correction.submission.assessment
-    held = Held(correction.submission, assessment, assessment.participant)
-    return _value_now(session, held, correction.kind, correction.field) != correction.old
+    found = value_now(session, correction.submission, correction.kind, correction.field)
+    return found != correction.old

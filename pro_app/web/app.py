@@ -21,10 +21,13 @@ from pro_app.services import checks
 from pro_app.web import (
     access,
     coordinator,
+    correction_request,
+    corrections,
     device,
     enrol,
     errors,
     files,
+    investigator,
     join,
     journal,
     layout,
@@ -35,6 +38,7 @@ from pro_app.web import (
     pwa,
     questionnaire,
     reminders,
+    sign_off,
     staff,
     staff_access,
 )
@@ -88,6 +92,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     for rooms in (
         join, participant, questionnaire, reminders, pwa, offline, journal, device,
         staff, coordinator, enrol, participant_page,
+        investigator, correction_request, corrections, sign_off,
     ):  # fmt: skip
         app.register_blueprint(rooms.blueprint)
     if settings.demo:

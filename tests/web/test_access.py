@@ -46,6 +46,16 @@ STAFF: dict[str, tuple[str, ...] | None] = {  # roles; () whoever is signed in, 
     "participant_page.resume": ("coordinator",),
     "participant_page.revoke_phone": ("coordinator",),
     "participant_page.end": ("coordinator",),
+    "investigator.answers": ("investigator",),
+    "corrections.room": PEOPLE,
+    "corrections.of_participant": PEOPLE,
+    "corrections.detail": PEOPLE,
+    "corrections.decide": ("investigator",),
+    "corrections.retract": PEOPLE,
+    "correction_request.form": PEOPLE,
+    "correction_request.ask": PEOPLE,
+    "sign_off.milestones": ("investigator",),
+    "sign_off.sign": ("investigator",),
 }
 AUDIENCES = {
     "static": None,  # files of the house itself
@@ -122,6 +132,7 @@ KEPT = {  # what caches may hold; everything else is no-store
     "pwa.picture": "public, max-age=604800",
 }
 MESSAGE, CALENDAR = "message-of-mine", "calendar-of-mine"
+CORRECTION = "correction-of-mine"
 
 
 class Cast:
@@ -192,6 +203,7 @@ def address(rule: Rule, sheet: Assessment, app: Flask) -> str:
         "secret": CALENDAR,
         "study": "test",
         "number": "01-101",
+        "correction": CORRECTION,
         "name": "today-en.webp" if rule.endpoint == "pwa.picture" else "icon-192.png",
     }
     built: Any = rule.build({name: values[name] for name in rule.arguments}, append_unknown=False)
