@@ -119,7 +119,7 @@ def _checked(option: str, text: str) -> str:
 
 
 @main.command("export")
-@click.argument("what", type=click.Choice(["answers", "scores", "reminders"]))
+@click.argument("what", type=click.Choice(["answers", "scores", "reminders", "corrections"]))
 @click.option("--format", "form", type=click.Choice(["csv"]), default="csv", show_default=True)
 @click.option("--output", default="-", show_default=True, help="a file; - is standard output")
 @click.option(
@@ -138,7 +138,7 @@ def _checked(option: str, text: str) -> str:
 def export(
     what: str, form: str, output: str, language: str, exact: bool, study_code: str | None
 ) -> None:
-    """Write one row per assessment, or per reminder, and a codebook file beside it."""
+    """Write one row per assessment, reminder or correction, and a codebook file beside it."""
     from pro_app.services import export as exporting
 
     del form  # CSV is the only one yet

@@ -15,8 +15,9 @@ from pro_app.cli import main
 from pro_app.config import ROOT
 from pro_app.core.library import Library
 from pro_app.models import AuditEntry, Database, JoiningCode
-from pro_app.services import joining
-from tests.conftest import Run
+from pro_app.services import joining, studies
+from tests.conftest import Run, Site, TestClock
+from tests.services.correcting import open_desk
 
 STUDY = Path(__file__).parent / "study.toml"
 UNKNOWN = "        push: no phone has joined; e-mail: none\n"  # how a person can be reached
@@ -231,6 +232,25 @@ def test_exports_go_to_standard_output_or_to_files(
         ("answers", False),
         ("scores", True),
     ]
+
+
+def test_corrections_are_exported_with_their_codebook(
+    loaded: Run, sqlite_url: str, library: Library, clock: TestClock, tmp_path: Path
+) -> None:
+    database = Database(sqlite_url)
+    with database.reading() as session:
+        study = studies.current(session, library, 1)
+    correction = open_desk(Site(database, library, study, clock)).correct()
+    database.close()
+    path = tmp_path / "corrections.csv"
+    loaded("export corrections --output", path)
+    (row,) = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+    told = (row["correction"], row["field"], row["old"], row["new"], row["state"])
+    assert told == (correction.public_id, "LQ01", "1", "3", "approved")
+    codebook = (tmp_path / "corrections_codebook.csv").read_text(encoding="utf-8")
+    lines = list(csv.DictReader(codebook.splitlines()))
+    assert [line["column"] for line in lines] == list(row)
+    assert all(line["meaning"] for line in lines)
 
 
 def test_an_export_without_a_place_to_go_is_refused(loaded: Run, tmp_path: Path) -> None:

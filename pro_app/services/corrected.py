@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager
 
 from pro_app.core.corrections import ANSWER, APPROVED, Change, Sealed, apply
 from pro_app.models import (
@@ -39,10 +39,11 @@ def _approved(session: Session, where: sa.ColumnElement[bool]) -> Sequence[Corre
     # decisions of one participant are made one after another, so their ids are in their order
     return session.scalars(
         sa.select(Correction)
-        .join(CorrectionDecision, CorrectionDecision.correction_id == Correction.id)
+        .join(Correction.decision)
         .join(Submission, Submission.id == Correction.submission_id)
         .join(Assessment, Assessment.id == Submission.assessment_id)
         .where(CorrectionDecision.outcome == APPROVED, where)
+        .options(contains_eager(Correction.decision))
         .order_by(CorrectionDecision.id)
     ).all()
 

@@ -105,12 +105,18 @@ def confirmation(
     statement = signing.text("the participant's confirmation", wanted.confirmation)
     if wanted.confirmed_on is None:
         raise Refused("the day of the participant's confirmation is missing")
-    first, last = (
-        moment.astimezone(definition.zone).date() for moment in (submission.completed_at, now)
-    )
+    first, last = confirmation_days(definition, submission, now)
     if not first <= wanted.confirmed_on <= last:
         raise Refused("the participant confirms after answering, and not in the future")
     return statement, wanted.confirmed_on
+
+
+def confirmation_days(
+    definition: StudyDefinition, submission: Submission, now: datetime
+) -> tuple[date, date]:
+    """The first and the last day on which the participant can have confirmed a new answer."""
+    zone = definition.zone
+    return submission.completed_at.astimezone(zone).date(), now.astimezone(zone).date()
 
 
 def own_place(assessment: Assessment, participant: Participant, kind: str) -> str:

@@ -8,13 +8,13 @@ of both.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, contains_eager, joinedload
+from sqlalchemy.orm import Session
 
 from pro_app.core import corrections as rules
 from pro_app.core.corrections import ANSWER, APPROVED, REJECTED, RETRACTED
@@ -25,7 +25,6 @@ from pro_app.models import (
     CorrectedScore,
     Correction,
     CorrectionDecision,
-    Participant,
     Staff,
     Submission,
 )
@@ -39,20 +38,25 @@ __all__ = [
     "Decided",
     "NotAllowed",
     "Refused",
+    "Same",
     "Stale",
     "Verdict",
     "Wanted",
     "decide",
     "effective",
-    "of_submission",
-    "open_requests",
+    "is_stale",
     "request",
     "retract",
     "signature_holds",
+    "value_now",
 ]
 
 REQUESTERS = ("coordinator", "investigator")
 DECIDERS = ("investigator",)
+
+
+class Same(Refused):
+    """What was asked for is the value in force already."""
 
 
 class Stale(Refused):
@@ -88,9 +92,9 @@ def request(
     confirmation, confirmed_on = correction_checks.confirmation(
         study.definition, held.submission, wanted, now
     )
-    old = _value_now(session, held, wanted.kind, field)
+    old = value_now(session, held.submission, wanted.kind, field)
     if old == wanted.new:
-        raise Refused(f"{field} is {old} already")
+        raise Same(f"{field} is {old} already")
     correction = Correction(
         public_id=f"c{secrets.token_hex(10)}",  # to a spreadsheet neither a number nor a formula
         submission=held.submission,
@@ -173,7 +177,7 @@ def decide(
     if staff.id == correction.requester_id:
         raise NotAllowed("who made a request does not decide on it")
     if verdict.approved:
-        found = _value_now(session, held, correction.kind, correction.field)
+        found = value_now(session, held.submission, correction.kind, correction.field)
         if found != correction.old:
             raise Stale(
                 f"{correction.field} was {correction.old} when this was asked for and is {found} "
@@ -323,43 +327,15 @@ def _tell(session: Session, held: Held, now: datetime, entries: Sequence[audit.E
     audit.record(session, audit.participant_stream(held.participant.id), now, entries)
 
 
-def _value_now(session: Session, held: Held, kind: str, field: str) -> str:
+def value_now(session: Session, submission: Submission, kind: str, field: str) -> str:
     """The value in force of an item, or of where a submission belongs."""
     if kind == ANSWER:
-        return rules.value_of(effective(session, held.submission)[field])
-    moved = corrected.place(corrected.of_submission(session, held.submission.id), field)
-    return moved or own_place(held.assessment, held.participant, kind)
+        return rules.value_of(effective(session, submission)[field])
+    moved = corrected.place(corrected.of_submission(session, submission.id), field)
+    return moved or own_place(submission.assessment, submission.assessment.participant, kind)
 
 
-# --- what there is to see -----------------------------------------------------------------------
-
-
-def of_submission(session: Session, submission_id: int) -> list[Correction]:
-    """All corrections of a submission, in the order in which they were asked for."""
-    query = sa.select(Correction).where(Correction.submission_id == submission_id)
-    query = query.options(joinedload(Correction.decision)).order_by(Correction.id)
-    return list(session.scalars(query))
-
-
-def open_requests(
-    session: Session, study: CurrentStudy, site_ids: Collection[int] | None = None
-) -> list[Correction]:
-    """The requests of a study that wait for a decision, the oldest first; of some sites alone if
-    they are named. Submission, assessment and participant come along."""
-    query = (
-        sa.select(Correction)
-        .outerjoin(Correction.decision)
-        .join(Correction.submission)
-        .join(Submission.assessment)
-        .join(Assessment.participant)
-        .where(CorrectionDecision.id.is_(None), Participant.study_id == study.id)
-        .options(
-            contains_eager(Correction.submission)
-            .contains_eager(Submission.assessment)
-            .contains_eager(Assessment.participant)
-        )
-        .order_by(Correction.id)
-    )
-    if site_ids is not None:
-        query = query.where(Participant.site_id.in_(site_ids))
-    return list(session.scalars(query))
+def is_stale(session: Session, correction: Correction) -> bool:
+    """Whether an approved correction has moved the value that a request starts from."""
+    found = value_now(session, correction.submission, correction.kind, correction.field)
+    return found != correction.old

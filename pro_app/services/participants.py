@@ -45,6 +45,14 @@ def among(study: CurrentStudy, site_ids: frozenset[int] | None) -> sa.ColumnElem
     return of_study if site_ids is None else of_study & Participant.site_id.in_(sorted(site_ids))
 
 
+def numbers(
+    session: Session, study: CurrentStudy, site_ids: frozenset[int] | None
+) -> Sequence[str]:
+    """The study numbers of these sites' participants, in order."""
+    found = sa.select(Participant.number).where(among(study, site_ids))
+    return session.scalars(found.order_by(Participant.number)).all()
+
+
 class Ends(Protocol):
     """What ends or pauses somebody's taking part: a participant, or a row with these columns."""
 

@@ -47,10 +47,50 @@ class Standing:
     holds: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """What a sign-off would cover, and what is in its way: what can still be answered, and how
+    many corrections wait for a decision."""
+
+    code: str
+    covered: tuple[Known, ...]
+    unfinished: tuple[Known, ...]
+    waiting: int
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be signed now."""
+        return bool(self.covered) and not self.unfinished and not self.waiting
+
+
 def milestones(session: Session, participant_id: int) -> list[str]:
     """What can be signed off of a participant, one day: the timepoints by opening, and the end."""
-    known = assessments.of_participant(session, participant_id)
+    return _codes(assessments.of_participant(session, participant_id))
+
+
+def _codes(known: Sequence[Known]) -> list[str]:
     return [*dict.fromkeys(_milestone(one) for one in known), END]
+
+
+def overview(
+    session: Session, study: CurrentStudy, library: Library, participant_id: int, now: datetime
+) -> list[Milestone]:
+    """A participant's milestones in their order, each with what is in its way at `now`."""
+    withheld = library.withheld(study.definition)
+    known = assessments.of_participant(session, participant_id, withheld)
+    found = []
+    for code in _codes(known):
+        covered = _covered(known, code) or []
+        unfinished = tuple(_unfinished(study, covered, now))
+        waiting = _waiting(session, covered)
+        found.append(Milestone(code, tuple(covered), unfinished, waiting))
+    return found
+
+
+def _unfinished(study: CurrentStudy, covered: Sequence[Known], now: datetime) -> Iterator[Known]:
+    """What of this can still be answered."""
+    grace = study.definition.grace
+    return (one for one in covered if one.status(now, grace) in UNFINISHED)
 
 
 def sign(
@@ -79,9 +119,10 @@ def sign(
     covered = _covered(known, milestone)
     if covered is None:
         raise Refused(f"{participant.number} has no milestone {milestone!r}")
-    for one in covered:
-        if one.status(now, study.definition.grace) in UNFINISHED:
-            raise Refused(f"{_milestone(one)} {one.instrument} can still be answered")
+    if not covered:
+        raise Refused(f"{participant.number} has no questionnaire to be signed off")
+    for one in _unfinished(study, covered, now):
+        raise Refused(f"{_milestone(one)} {one.instrument} can still be answered")
     if _waiting(session, covered):
         raise Refused("a correction waits for its decision")
     for earlier in standing(session, participant_id):
@@ -145,15 +186,15 @@ def _covered(known: Sequence[Known], milestone: str) -> list[Known] | None:
     return [one for one in known if one.facts.opens_at <= max(opened)] if opened else None
 
 
-def _waiting(session: Session, covered: Sequence[Known]) -> bool:
-    """Whether a correction of these assessments has no decision yet."""
+def _waiting(session: Session, covered: Sequence[Known]) -> int:
+    """How many corrections of these assessments have no decision yet."""
     submitted = [one.submission_id for one in covered if one.submission_id is not None]
     waiting = (
-        sa.select(Correction.id)
+        sa.select(sa.func.count(Correction.id))
         .outerjoin(CorrectionDecision, CorrectionDecision.correction_id == Correction.id)
         .where(Correction.submission_id.in_(submitted), CorrectionDecision.id.is_(None))
     )
-    return session.scalar(waiting.limit(1)) is not None
+    return session.scalar(waiting) or 0
 
 
 def _signature(
@@ -205,8 +246,3 @@ def _content(
                 {name: getattr(one, name) for name in signed_record.SCORE} for one in scores
             ],
         }
-
-
-def _correction(one: Correction) -> dict[str, Any]:
-    signature = None if one.decision is None else one.decision.signature
-    return {"id": one.public_id, "field": one.field, "new": one.new, "signature": signature}

@@ -60,16 +60,27 @@ def actor(staff: Staff) -> str:
 
 
 def text(what: str, given: str | None, *, needed: bool = True) -> str:
-    """A free text without the space around it. Raises Refused when it is needed and empty, too
-    long, or holds what has the shape of a national identity number."""
+    """A free text without the space around it. Raises Refused for one that `text_fault` names."""
+    reasons = {
+        "missing": "is missing",
+        "long": f"is longer than {LONGEST} characters",
+        "identity": "holds what has the shape of a national identity number",
+    }
+    fault = text_fault(given, needed=needed)
+    if fault is not None:
+        raise Refused(f"{what} {reasons[fault]}")
+    return (given or "").strip()
+
+
+def text_fault(given: str | None, *, needed: bool = True) -> str | None:
+    """Why a free text cannot be kept: `missing` when it is needed and empty, `long`, or `identity`
+    when it holds what has the shape of a national identity number; None if it can."""
     found = (given or "").strip()
     if needed and not found:
-        raise Refused(f"{what} is missing")
+        return "missing"
     if len(found) > LONGEST:
-        raise Refused(f"{what} is longer than {LONGEST} characters")
-    if NATIONAL_IDENTITY.search(found):
-        raise Refused(f"{what} holds what has the shape of a national identity number")
-    return found
+        return "long"
+    return "identity" if NATIONAL_IDENTITY.search(found) else None
 
 
 def signature(staff: Staff, name: str, meaning: str, at: datetime, content: Any) -> str:

@@ -21,10 +21,13 @@ from pro_app.services import checks
 from pro_app.web import (
     access,
     coordinator,
+    correction_request,
+    corrections,
     device,
     enrol,
     errors,
     files,
+    investigator,
     join,
     journal,
     layout,
@@ -37,6 +40,7 @@ from pro_app.web import (
     questionnaire,
     register,
     reminders,
+    sign_off,
     staff,
     staff_access,
     tablet,
@@ -93,7 +97,9 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     Compress(app)
     for rooms in (
         join, participant, questionnaire, reminders, pwa, offline, journal, device,
-        staff, coordinator, enrol, participant_page, register, protocol, tablet_start, tablet, tablet_sheet,
+        staff, coordinator, enrol, participant_page, register, protocol,
+        tablet_start, tablet, tablet_sheet,
+        investigator, correction_request, corrections, sign_off,
     ):  # fmt: skip
         app.register_blueprint(rooms.blueprint)
     if settings.demo:

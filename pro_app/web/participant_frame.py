@@ -17,6 +17,9 @@ def pages() -> list[tuple[str, str, tuple[str, ...]]]:
     """The pages about one participant: endpoint, name, and whose they are."""
     return [
         ("participant_page.overview", _("Overview"), PEOPLE),
+        ("investigator.answers", _("Answers"), ("investigator",)),
+        ("corrections.of_participant", _("Corrections"), PEOPLE),
+        ("sign_off.milestones", _("Sign-off"), ("investigator",)),
     ]
 
 

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import segno
 from flask import Blueprint, Response, g, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.core.study import LANGUAGES
 from pro_app.models import Staff
 from pro_app.services import enrolment, secrets, staff, staff_sign_in
-from pro_app.services.staff_sign_in import Check, Result
-from pro_app.web import access, staff_access, tablet_access
+from pro_app.services.staff_sign_in import Result
+from pro_app.web import access, proof, staff_access, tablet_access
 from pro_app.web.house import house
 from pro_app.web.staff_access import staff_only
 
 blueprint = Blueprint("staff", __name__, url_prefix="/staff")
 Page = str | tuple[str, int] | BaseResponse
-TRY = "staff"  # the kind under which failed tries are counted by network address
 
 
 @blueprint.get("/")
@@ -67,39 +64,15 @@ def check_password() -> Page:
     email, password = request.form.get("email", ""), request.form.get("password", "")
     if not email or not password:
         return _sign_in_page(_("Please enter your e-mail address and your password.")), 422
-    check = _counted(lambda database: staff_sign_in.check_password(database, email, password, now))
+    check = proof.counted(
+        lambda database: staff_sign_in.check_password(database, email, password, now)
+    )
     if check.result is not Result.RIGHT:
         return _sign_in_page(
-            _fault(check, _("The e-mail address and the password do not match."))
+            proof.fault_text(check, _("The e-mail address and the password do not match."))
         ), 422
     session["staff_half"] = [check.staff_id, now.isoformat()]
     return redirect(url_for("staff.second"), 303)
-
-
-def _counted(attempt: Any) -> Check:
-    """What came of a try; failed ones are counted by network address, and many are too many."""
-    now = house().clock()
-    source = secrets.source_hash(request.remote_addr or "", house().settings.secret_key)
-    with house().database.writing() as database:
-        if enrolment.too_many_tries(database, TRY, source, now):
-            return Check(Result.WAIT, wait_until=now + enrolment.TRY_PERIOD)
-        check: Check = attempt(database)
-        if check.result is not Result.RIGHT:
-            enrolment.note_try(database, TRY, source, now)
-    return check
-
-
-def _fault(check: Check, wrong: str) -> str:
-    """What to say of a try that failed."""
-    if check.wait_until is None:
-        return wrong
-    minutes = max(1, round((check.wait_until - house().clock()).total_seconds() / 60))
-    text: str = ngettext(
-        "There were too many wrong tries. Please wait %(num)d minute.",
-        "There were too many wrong tries. Please wait %(num)d minutes.",
-        minutes,
-    )
-    return text
 
 
 @blueprint.get("/sign-in/code")
@@ -119,11 +92,11 @@ def check_second() -> Page:
     if staff_id is None:
         return redirect(url_for("staff.sign_in"), 303)
     code, vault = request.form.get("code", ""), house().post_office.vault
-    check = _counted(
+    check = proof.counted(
         lambda database: staff_sign_in.check_second(database, staff_id, code, vault, now)
     )
     if check.result is not Result.RIGHT:
-        fault = _fault(check, _("This is not the right code. Please try again."))
+        fault = proof.fault_text(check, _("This is not the right code. Please try again."))
         return render_template("staff/second.html", fault=fault), 422
     return _begin(staff_id, "code")
 
@@ -201,12 +174,12 @@ def check_invitation() -> Page:
     hashed = secrets.code_hash(code, key)
     source = secrets.source_hash(request.remote_addr or "", key)
     with house().database.writing() as database:
-        if enrolment.too_many_tries(database, TRY, source, now):
+        if enrolment.too_many_tries(database, proof.TRY, source, now):
             found = None
         else:
             found = staff.find_invitation(database, hashed, now)
             if found is None and code:
-                enrolment.note_try(database, TRY, source, now)
+                enrolment.note_try(database, proof.TRY, source, now)
     if found is None:
         fault = _("This code is wrong, used or too old. Please ask for a new invitation.")
         return render_template("staff/invitation.html", fault=fault), 422
@@ -306,9 +279,9 @@ def verify() -> Page:
     to = request.form.get("carry_to", "")
     if not access.is_local(to):
         to = url_for("staff.home")
-    check = _counted(lambda database: _proof(database, known.staff_id, now))
-    if check.result is not Result.RIGHT:
-        return staff_access.carry(to, _fault(check, _("The password or the code is wrong.")))
+    fault = proof.fault()
+    if fault is not None:
+        return staff_access.carry(to, fault)
     with house().database.writing() as database:
         token = staff_sign_in.verify_again(database, known, now)
     fields = [(k, v) for k, v in request.form.items(multi=True) if k not in staff_access.UNCARRIED]
@@ -319,15 +292,3 @@ def verify() -> Page:
         page = redirect(to, 303)  # type: ignore[assignment]
     staff_access.keep(page, token)
     return page
-
-
-def _proof(database: Any, staff_id: int, now: datetime) -> Check:
-    """Password and code of the person who is signed in."""
-    person = database.get_one(Staff, staff_id)
-    check = staff_sign_in.check_password(
-        database, person.email, request.form.get("password", ""), now
-    )
-    if check.result is not Result.RIGHT:
-        return check
-    code, vault = request.form.get("code", ""), house().post_office.vault
-    return staff_sign_in.check_second(database, staff_id, code, vault, now)

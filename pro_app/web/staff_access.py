@@ -93,6 +93,7 @@ def rooms() -> list[tuple[str, str, tuple[str, ...]]]:
         ("enrol.form", _("Enrol"), ("coordinator",)),
         ("register.index", _("Staff"), ("administrator",)),
         ("protocol.index", _("Study"), ("administrator", *PEOPLE)),
+        ("corrections.room", _("Corrections"), PEOPLE),
     ]
 
 

@@ -25,7 +25,13 @@ from pro_app.models import (
     StaffRole,
     Submission,
 )
-from pro_app.services import audit, corrections, studies
+from pro_app.services import (
+    audit,
+    correction_lists,
+    correction_preview,
+    corrections,
+    studies,
+)
 from pro_app.services.corrections import Decided, NotAllowed, Refused, Stale, Wanted
 from tests.conftest import Site, snapshot
 from tests.services.correcting import (
@@ -90,7 +96,7 @@ def test_a_rejected_or_retracted_one_stays_on_record_and_changes_nothing(desk: D
     assert desk.effective() == sealed
     assert (desk.state(rejected), desk.state(retracted)) == ("rejected", "retracted")
     with desk.site.database.reading() as session:
-        found = corrections.of_submission(session, desk.submission_id)
+        found = correction_lists.of_submission(session, desk.submission_id)
         assert [(one.public_id, one.state) for one in found] == [
             (rejected.public_id, "rejected"),
             (retracted.public_id, "retracted"),
@@ -214,6 +220,32 @@ def test_every_kind_of_value_can_be_given_and_taken(desk: Desk) -> None:
     assert found["LQ02"] == ("answered", 4)
     assert found["LQ03"] == ("skipped", None)
     assert found["LQ15"] == ("not_applicable", None)
+
+
+def test_what_the_scores_would_become_is_what_they_become(desk: Desk) -> None:
+    correction = desk.request()
+    with desk.site.database.reading() as session:
+        own = session.get_one(Correction, correction.id)
+        told = correction_preview.score_changes(session, desk.site.study, desk.site.library, own)
+        originals = {one.scale: one.value for one in session.scalars(sa.select(Score))}
+    desk.decide(correction)
+    with desk.site.database.reading() as session:
+        after = {one.scale: one.value for one in session.scalars(sa.select(CorrectedScore))}
+    assert {one.before.scale: one.before.value for one in told} == {
+        scale: value for scale, value in originals.items() if value != after[scale]
+    }
+    assert all(one.after.value == after[one.after.scale] for one in told)
+    assert [(one.title, one.name) for one in told] == [
+        ("LupusQoL domain scores", "physical health")
+    ]
+
+
+def test_a_mark_on_a_submission_would_change_no_score(desk: Desk) -> None:
+    correction = desk.request(ADMINISTRATIVE, kind="wrong_timepoint", new="void")
+    with desk.site.database.reading() as session:
+        own = session.get_one(Correction, correction.id)
+        library = desk.site.library
+        assert correction_preview.score_changes(session, desk.site.study, library, own) == []
 
 
 # --- administrative corrections -----------------------------------------------------------------
@@ -356,6 +388,9 @@ def test_what_is_decided_stays_so(desk: Desk) -> None:
 def test_a_stale_request_can_only_be_rejected(desk: Desk) -> None:
     first, second = desk.request(new="3"), desk.request(new="4")
     desk.decide(first)
+    with desk.site.database.reading() as session:
+        requests = correction_lists.open_requests(session, desk.site.study)
+        assert [corrections.is_stale(session, one) for one in requests] == [True]
     with pytest.raises(Stale, match="LQ01 was 1 when this was asked for and is 3 now"):
         desk.decide(second)
     assert desk.effective()["LQ01"]["code"] == 3
@@ -437,15 +472,36 @@ def test_what_waits_is_listed_by_site_the_oldest_first(desk: Desk) -> None:
     with desk.site.database.reading() as session:
 
         def listed(site_ids: list[int] | None) -> list[int]:
-            found = corrections.open_requests(session, desk.site.study, site_ids)
+            found = correction_lists.open_requests(session, desk.site.study, site_ids)
             return [one.id for one in found]
 
         assert listed(None) == listed([site_id]) == waiting
         assert listed([]) == listed([site_id + 1]) == []
         other = replace(desk.site.study, id=desk.site.study.id + 1)
-        assert corrections.open_requests(session, other) == []
-        first = corrections.open_requests(session, desk.site.study)[0]
+        assert correction_lists.open_requests(session, other) == []
+        first = correction_lists.open_requests(session, desk.site.study)[0]
     assert first.submission.assessment.participant.number == "01-001"
+
+
+def test_what_was_decided_is_listed_the_newest_first(desk: Desk) -> None:
+    first, second, third = (desk.request(item=item) for item in ("LQ03", "LQ01", "LQ04"))
+    desk.request(item="LQ05")
+    desk.decide(second)
+    desk.retract(third)
+    desk.decide(first, REJECTED)
+    participant_id = desk.assessment.participant_id
+    with desk.site.database.reading() as session:
+        study = desk.site.study
+        found = correction_lists.decided(session, study, None, 2)
+        assert [one.id for one in found] == [first.id, third.id]
+        assert correction_lists.decided(session, study, [site_of(desk) + 1], 2) == []
+        own = correction_lists.of_participant(session, participant_id)
+        assert [one.state for one in own] == ["requested", "retracted", "approved", "rejected"]
+        assert correction_lists.of_participant(session, participant_id + 1) == []
+        one = correction_lists.find(session, participant_id, first.public_id)
+        assert one is not None
+        assert one.requester.name == "Aminah Coordinator"
+        assert correction_lists.find(session, participant_id + 1, first.public_id) is None
 
 
 def site_of(desk: Desk) -> int:

@@ -166,6 +166,37 @@ def test_what_can_still_be_answered_is_not_signed_off(signing: Signing) -> None:
     assert signing.standing() == [("month_3/1", True)]
 
 
+def test_the_overview_says_what_is_covered_and_what_is_in_the_way(signing: Signing) -> None:
+    site = signing.site
+
+    def seen() -> list[tuple[str, int, list[str], int, bool]]:
+        with site.database.reading() as session:
+            found = sign_off.overview(
+                session, site.study, site.library, signing.person.id, site.clock()
+            )
+        return [
+            (one.code, len(one.covered), [each.instrument for each in one.unfinished],
+             one.waiting, one.is_ready)
+            for one in found
+        ]  # fmt: skip
+
+    open_still = [("month_3/1", 3, ["sf36v2"], 0, False), ("end", 3, ["sf36v2"], 0, False)]
+    assert seen() == [("baseline/1", 2, [], 0, True), *open_still]
+    signing.finish()
+    signing.desk.request(confirmed_on=site.clock().date())
+    assert seen() == [
+        ("baseline/1", 2, [], 1, False),
+        ("month_3/1", 3, [], 1, False),
+        ("end", 3, [], 1, False),
+    ]
+
+
+def test_nothing_at_all_is_not_signed_off(signing: Signing) -> None:
+    person = signing.site.enrol("01-002")
+    with pytest.raises(Refused, match="no questionnaire to be signed off"):
+        signing.sign("end", participant_id=person.id)
+
+
 def test_after_withdrawal_the_end_can_be_signed(signing: Signing) -> None:
     with signing.site.database.writing() as session:
         enrolment.withdraw(session, signing.person.id, signing.site.clock())

@@ -57,6 +57,16 @@ STAFF: dict[str, tuple[str, ...] | None] = {  # roles; () whoever is signed in, 
     "participant_page.end": ("coordinator",),
     "tablet_start.ask": PEOPLE,
     "tablet_start.start": PEOPLE,
+    "investigator.answers": ("investigator",),
+    "corrections.room": PEOPLE,
+    "corrections.of_participant": PEOPLE,
+    "corrections.detail": PEOPLE,
+    "corrections.decide": ("investigator",),
+    "corrections.retract": PEOPLE,
+    "correction_request.form": PEOPLE,
+    "correction_request.ask": PEOPLE,
+    "sign_off.milestones": ("investigator",),
+    "sign_off.sign": ("investigator",),
 }
 TABLET = {  # of a browser that was handed over as the site's tablet, see test_tablet
     "tablet.hand_over", "tablet.confirm", "tablet.check", "tablet.notice", "tablet.accept_notice",
@@ -141,6 +151,7 @@ KEPT = {  # what caches may hold; everything else is no-store
 }
 MESSAGE, CALENDAR = "message-of-mine", "calendar-of-mine"
 ACCOUNT = "somebody-of-staff"
+CORRECTION = "correction-of-mine"
 
 
 class Cast:
@@ -211,7 +222,7 @@ def address(rule: Rule, sheet: Assessment, app: Flask) -> str:
         "secret": CALENDAR,
         "study": "test",
         "number": "01-101",
-        "account": ACCOUNT,
+        "account": ACCOUNT, "correction", CORRECTION,
         "name": "today-en.webp" if rule.endpoint == "pwa.picture" else "icon-192.png",
     }
     built: Any = rule.build({name: values[name] for name in rule.arguments}, append_unknown=False)

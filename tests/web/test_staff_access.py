@@ -11,21 +11,23 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from pro_app.models import ROLES, Database, Site, Study
+from pro_app.models import ROLES, AuditEntry, Correction, Database, Site, Study
 from pro_app.services import staff, staff_sign_in
 from tests.conftest import Site as Place
 from tests.conftest import TestClock, snapshot
 from tests.pages import Browser
-from tests.web.test_access import ACCOUNT, STAFF, address, rules
+from tests.services.correcting import WANTED, hire, submission_of
+from tests.web.test_access import ACCOUNT, CORRECTION, STAFF, address, rules
 
 OWN, OTHER = "01-101", "02-202"
+READINGS = {"investigator.answers", "corrections.detail"}  # who read answers is put on record
 
 
 @pytest.fixture
 def places(web_site: Place) -> dict[str, int | None]:
     """Two sites with a participant each, and somebody of the staff at the first: by name the id;
     `all` is every site of the study."""
-    web_site.enrol(OWN)
+    ask_for_a_correction(web_site)
     with web_site.database.writing() as session:
         own = session.scalars(sa.select(Site.id).where(Site.code == "01")).one()
         other = session.scalars(sa.select(Site.id).where(Site.code == "02")).first()
@@ -47,6 +49,26 @@ def places(web_site: Place) -> dict[str, int | None]:
         colleague.public_id = ACCOUNT
         staff.grant(session, colleague.id, web_site.study.id, own, "coordinator", web_site.clock())
     return {"own": own, "other": other, "all": None}
+
+
+def ask_for_a_correction(site: Place) -> None:
+    """The own participant has submitted a questionnaire, and somebody asks for a correction."""
+    sheet = site.open(site.enrol(OWN))[0]
+    site.answer_all(sheet)
+    site.submit(sheet)
+    requester = hire(site, "Somebody Else", "coordinator")
+    wanted = {name: getattr(WANTED, name) for name in WANTED.__slots__ if name != "item"}
+    with site.database.writing() as session:
+        correction = Correction(
+            public_id=CORRECTION,
+            submission_id=submission_of(site, sheet),
+            field=WANTED.item,
+            old="0",
+            requester_id=requester,
+            requested_at=site.clock(),
+            **wanted,
+        )
+        session.add(correction)
 
 
 def sign_in(app: Flask, site: Place, role: str | None, place: int | None) -> Browser:
@@ -133,14 +155,28 @@ def test_a_list_holds_the_own_site_alone(
 def test_reading_changes_nothing(
     app: Flask, web_site: Place, places: dict[str, int | None], subtests: pytest.Subtests
 ) -> None:
+    """But one thing: the trail is told who has read answers, and of nothing else."""
     browsers = {role: sign_in(app, web_site, role, None) for role in ROLES}
     before = snapshot(web_site.database)
     for endpoint, method, path in asks(app):
-        if method == "GET":
-            for role in STAFF[endpoint] or ():
+        for role in STAFF[endpoint] or ():
+            if method == "GET":
                 with subtests.test(endpoint, role=role):
                     assert browsers[role].client.get(path).status_code == 200
-                    assert snapshot(web_site.database) == before
+                    after = snapshot(web_site.database)
+                    if endpoint in READINGS and role == "investigator":
+                        told = last_entry(web_site.database)
+                        assert (told.action, told.old, told.new) == ("read_answers", None, None)
+                        assert after["audit_entry"][:-1] == before["audit_entry"]
+                        before["audit_entry"] = after["audit_entry"]
+                    assert after == before
+
+
+def last_entry(database: Database) -> AuditEntry:
+    """What the trail was told last."""
+    with database.reading() as session:
+        query = sa.select(AuditEntry).order_by(AuditEntry.id.desc())
+        return session.scalars(query.limit(1)).one()
 
 
 def test_nothing_is_done_without_a_token_of_the_page(
@@ -149,12 +185,12 @@ def test_nothing_is_done_without_a_token_of_the_page(
     browsers = {role: sign_in(app, web_site, role, None) for role in ROLES}
     before = snapshot(web_site.database)
     for endpoint, method, path in asks(app):
-        if method == "POST":
-            role = (STAFF[endpoint] or ())[0]
-            with subtests.test(endpoint):
-                data = {"what": "death", "sure": "yes"}
-                answer = browsers[role].client.post(path, data=data)
-                assert answer.status_code == 400
+        for role in STAFF[endpoint] or ():
+            if method == "POST":
+                with subtests.test(endpoint, role=role):
+                    sent = {"what": "death", "sure": "yes", "outcome": "approved"}
+                    answer = browsers[role].client.post(path, data=sent)
+                    assert answer.status_code == 400
     assert snapshot(web_site.database) == before
 
 
