@@ -96,11 +96,28 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     access.Csrf(app)
     Compress(app)
     for rooms in (
-        join, participant, questionnaire, reminders, pwa, offline, journal, device,
-        staff, coordinator, enrol, participant_page, register, protocol,
-        tablet_start, tablet, tablet_sheet,
-        investigator, correction_request, corrections, sign_off,
-    ):  # fmt: skip
+        join,
+        participant,
+        questionnaire,
+        reminders,
+        pwa,
+        offline,
+        journal,
+        device,
+        staff,
+        coordinator,
+        enrol,
+        participant_page,
+        register,
+        protocol,
+        tablet_start,
+        tablet,
+        tablet_sheet,
+        investigator,
+        correction_request,
+        corrections,
+        sign_off,
+    ):
         app.register_blueprint(rooms.blueprint)
     if settings.demo:
         from pro_app.demo.web import blueprint as demo  # only where the demonstration is shown

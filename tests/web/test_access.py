@@ -222,7 +222,8 @@ def address(rule: Rule, sheet: Assessment, app: Flask) -> str:
         "secret": CALENDAR,
         "study": "test",
         "number": "01-101",
-        "account": ACCOUNT, "correction", CORRECTION,
+        "account": ACCOUNT,
+        "correction": CORRECTION,
         "name": "today-en.webp" if rule.endpoint == "pwa.picture" else "icon-192.png",
     }
     built: Any = rule.build({name: values[name] for name in rule.arguments}, append_unknown=False)

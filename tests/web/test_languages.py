@@ -36,11 +36,11 @@ STAFF_FOLDERS = {
     "register",
     "protocol",
     "tablet",
+    "investigator",
+    "corrections",
+    "correction_request",
+    "sign_off",
 }
-STAFF_FOLDERS = {
-    "staff", "coordinator", "enrol", "participant_page",
-    "investigator", "corrections", "correction_request", "sign_off",
-}  # fmt: skip
 # receipts, codes and keys, in groups of four
 RECEIPT = re.compile(r"[0-9A-F]{4}(-[0-9A-F]{4}){2}|\b([A-Z0-9]{4} )+[A-Z0-9]{4}\b")
 VOID = {"meta", "link", "input", "br", "img", "hr", "progress"}

@@ -86,9 +86,10 @@ def sign_in(app: Flask, site: Place, role: str | None, place: int | None) -> Bro
 
 
 def asks(app: Flask) -> Iterator[tuple[str, str, str]]:
-    """Endpoint, method and address of everything that is for a role, about the own participant."""
+    """Endpoint, method and address of everything that is for a role, about the own participant;
+    handing the browser over as a tablet, which ends the session, comes last."""
     sheet: Any = type("Sheet", (), {"public_id": "A" * 16})
-    for rule in rules(app):
+    for rule in sorted(rules(app), key=lambda rule: rule.endpoint == "tablet_start.start"):
         for method in sorted((rule.methods or set()) & {"GET", "POST"}):
             if STAFF.get(rule.endpoint):
                 yield rule.endpoint, method, address(rule, sheet, app)
