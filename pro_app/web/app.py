@@ -20,15 +20,18 @@ from pro_app.models import Database
 from pro_app.services import checks
 from pro_app.web import (
     access,
+    contacts,
     coordinator,
     device,
     enrol,
+    entry,
     errors,
     files,
     join,
     journal,
     layout,
     locale,
+    missed,
     offline,
     participant,
     participant_page,
@@ -87,7 +90,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     Compress(app)
     for rooms in (
         join, participant, questionnaire, reminders, pwa, offline, journal, device,
-        staff, coordinator, enrol, participant_page,
+        staff, coordinator, enrol, participant_page, contacts, entry, missed,
     ):  # fmt: skip
         app.register_blueprint(rooms.blueprint)
     if settings.demo:

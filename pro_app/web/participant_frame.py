@@ -17,6 +17,8 @@ def pages() -> list[tuple[str, str, tuple[str, ...]]]:
     """The pages about one participant: endpoint, name, and whose they are."""
     return [
         ("participant_page.overview", _("Overview"), PEOPLE),
+        ("contacts.index", _("Calls and notes"), PEOPLE),
+        ("entry.index", _("On paper"), PEOPLE),
     ]
 
 

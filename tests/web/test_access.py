@@ -46,6 +46,20 @@ STAFF: dict[str, tuple[str, ...] | None] = {  # roles; () whoever is signed in, 
     "participant_page.resume": ("coordinator",),
     "participant_page.revoke_phone": ("coordinator",),
     "participant_page.end": ("coordinator",),
+    "contacts.index": PEOPLE,
+    "contacts.log": ("coordinator",),
+    "entry.index": PEOPLE,
+    "entry.begin_form": PEOPLE,
+    "entry.begin": PEOPLE,
+    "entry.sheet": PEOPLE,
+    "entry.save": PEOPLE,
+    "entry.check": PEOPLE,
+    "entry.settle": PEOPLE,
+    "entry.give_back": PEOPLE,
+    "entry.discard": PEOPLE,
+    "entry.to_check": PEOPLE,
+    "missed.form": PEOPLE,
+    "missed.record": PEOPLE,
 }
 AUDIENCES = {
     "static": None,  # files of the house itself
@@ -192,6 +206,8 @@ def address(rule: Rule, sheet: Assessment, app: Flask) -> str:
         "secret": CALENDAR,
         "study": "test",
         "number": "01-101",
+        "assessment": sheet.public_id,
+        "sheet": sheet.public_id,
         "name": "today-en.webp" if rule.endpoint == "pwa.picture" else "icon-192.png",
     }
     built: Any = rule.build({name: values[name] for name in rule.arguments}, append_unknown=False)

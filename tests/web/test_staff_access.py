@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from sqlalchemy.orm import Session
 
-from pro_app.models import ROLES, Database, Site, Study
+from pro_app.models import ROLES, Assessment, Database, Site, Study, Transcription
 from pro_app.services import staff, staff_sign_in
 from tests.conftest import Site as Place
 from tests.conftest import TestClock, snapshot
@@ -19,12 +20,13 @@ from tests.pages import Browser
 from tests.web.test_access import STAFF, address, rules
 
 OWN, OTHER = "01-101", "02-202"
+SHEET = "A" * 16  # the public name of the own participant's questionnaire, and of its paper
 
 
 @pytest.fixture
 def places(web_site: Place) -> dict[str, int | None]:
     """Two sites with a participant each: by name the id; `all` is every site of the study."""
-    web_site.enrol(OWN)
+    own_sheet = web_site.open(web_site.enrol(OWN))[0]
     with web_site.database.writing() as session:
         own = session.scalars(sa.select(Site.id).where(Site.code == "01")).one()
         other = session.scalars(sa.select(Site.id).where(Site.code == "02")).first()
@@ -39,7 +41,23 @@ def places(web_site: Place) -> dict[str, int | None]:
             sa.text("UPDATE participant SET site_id = :site WHERE id = :id"),
             {"site": other, "id": person.id},
         )
+        sheet_of_paper(session, own_sheet)
     return {"own": own, "other": other, "all": None}
+
+
+def sheet_of_paper(session: Session, assessment: Assessment) -> None:
+    """A sheet of this assessment that waits for a second person, both under one known name."""
+    now = assessment.created_at
+    first = staff.add(session, "first@hospital.example", "First", "en", date(2026, 1, 5), now)
+    session.execute(
+        sa.update(Assessment).where(Assessment.id == assessment.id).values(public_id=SHEET)
+    )
+    sheet = Transcription(
+        public_id=SHEET, assessment_id=assessment.id, mode="paper", state="to_check",
+        completed_on=now.date(), reference="", language="en", wording="", values={}, settled={},
+        entered_by=first.id, entered_at=now,
+    )  # fmt: skip
+    session.add(sheet)
 
 
 def sign_in(app: Flask, site: Place, role: str | None, place: int | None) -> Browser:
@@ -58,7 +76,7 @@ def sign_in(app: Flask, site: Place, role: str | None, place: int | None) -> Bro
 
 def asks(app: Flask) -> Iterator[tuple[str, str, str]]:
     """Endpoint, method and address of everything that is for a role, about the own participant."""
-    sheet: Any = type("Sheet", (), {"public_id": "A" * 16})
+    sheet: Any = type("Sheet", (), {"public_id": SHEET})
     for rule in rules(app):
         for method in sorted((rule.methods or set()) & {"GET", "POST"}):
             if STAFF.get(rule.endpoint):
