@@ -22,7 +22,8 @@ from pro_app.models import (
     Site,
     Submission,
 )
-from pro_app.services import hindrances, participants, rates, reachability, sessions, status
+from pro_app.models import Call as LoggedCall
+from pro_app.services import calls, hindrances, participants, rates, reachability, sessions, status
 from pro_app.services.completion import merged
 from pro_app.services.hindrances import Facts, Hindrance
 from pro_app.services.reachability import UNDONE, Call
@@ -52,7 +53,8 @@ class PersonToHelp:
 
     `instruments` are those still to be answered, in their order, each with its own status;
     `status` is theirs merged (`completion.merged`). It closes for good at `closes_at`, but for
-    the grace time of what was begun.
+    the grace time of what was begun. `assessment` is the public name of the first of them, `last`
+    the last call to this person, about whatever.
     """
 
     participant_id: int
@@ -67,6 +69,8 @@ class PersonToHelp:
     reason: Hindrance
     since: datetime | None
     facts: Facts
+    assessment: str
+    last: LoggedCall | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,7 @@ def _undone(
     return (
         sa.select(
             Assessment.id,
+            Assessment.public_id,
             Participant.id.label("participant_id"),  # SQLite groups by it after narrowing
             Assessment.timepoint,
             Assessment.occurrence,
@@ -249,6 +254,7 @@ def _helped(
     for row in rows:
         undone[row.participant_id, row.timepoint, row.occurrence].append(row)
     told = hindrances.gather(session, ids, [row.id for row in rows], now)
+    last = calls.last_of(session, ids)
     found = []
     for visit in visits:
         several = undone[visit.participant_id, visit.timepoint, visit.occurrence]
@@ -270,6 +276,8 @@ def _helped(
                 reason,
                 since,
                 facts,
+                several[0].public_id,
+                last.get(visit.participant_id),
             )
         )
     return tuple(found)

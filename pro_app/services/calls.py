@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pro_app.models import CALL_OUTCOMES, CHANNELS, Call
+from pro_app.models import CALL_OUTCOMES, CHANNELS, Call, Participant
 from pro_app.services import assessments, audit
-from pro_app.services.by_staff import actor_of, free_text
+from pro_app.services.by_staff import Refusal, actor_of, free_text
 
 NOTE = "note"
+SETTLED = ("reached", "will_answer", "declined")  # somebody spoke with the participant
 LONGEST = 2000  # characters of a text
 
 
-class CallError(Exception):
+class CallError(Refusal):
     """A call that cannot be logged; the message says why."""
 
 
@@ -39,20 +41,20 @@ def log(
     """
     audit.lock_participant(session, participant_id)
     if channel not in CHANNELS:
-        raise CallError(f"the channel must be one of {', '.join(CHANNELS)}")
+        raise CallError(f"the channel must be one of {', '.join(CHANNELS)}", "channel")
     told = free_text(text, CallError, LONGEST)
     if channel == NOTE:
         if outcome is not None or not told:
-            raise CallError("a note has a text and no outcome")
+            raise CallError("a note has a text and no outcome", "note")
     elif outcome not in CALL_OUTCOMES:
-        raise CallError(f"the outcome must be one of {', '.join(CALL_OUTCOMES)}")
+        raise CallError(f"the outcome must be one of {', '.join(CALL_OUTCOMES)}", "outcome")
     if at is not None and at > now:
-        raise CallError("the call lies in the future")
+        raise CallError("the call lies in the future", "future")
     known = None
     if assessment is not None:
         known = assessments.find_own(session, assessment, participant_id)
         if known is None:
-            raise CallError("there is no such questionnaire")
+            raise CallError("there is no such questionnaire", "unknown")
     row = Call(
         participant_id=participant_id,
         assessment_id=None if known is None else known.id,
@@ -84,9 +86,31 @@ def of_participant(session: Session, participant_id: int) -> list[Call]:
 
 def last_of(session: Session, participant_ids: Collection[int]) -> dict[int, Call]:
     """The last call of each of these participants who was called; notes are no calls."""
-    rows = session.scalars(
-        sa.select(Call)
+    newest_first = sa.func.row_number().over(
+        partition_by=Call.participant_id, order_by=(Call.at.desc(), Call.id.desc())
+    )
+    ranked = (
+        sa.select(Call.id, newest_first.label("place"))
         .where(Call.participant_id.in_(participant_ids), Call.channel != NOTE)
-        .order_by(Call.at, Call.id)
+        .subquery()
+    )
+    rows = session.scalars(
+        sa.select(Call).join(ranked, ranked.c.id == Call.id).where(ranked.c.place == 1)
     )
     return {row.participant_id: row for row in rows}
+
+
+def settled_since(moment: sa.ColumnElement[datetime] | Any) -> sa.ColumnElement[bool]:
+    """Whether somebody has spoken with the participant of a query since this moment of it, about
+    whatever: nobody is called twice for two questionnaires of one visit. A try is not enough."""
+    return (
+        sa.select(Call.id)
+        .where(
+            Call.participant_id == Participant.id,
+            Call.channel != NOTE,
+            Call.outcome.in_(SETTLED),
+            Call.at >= moment,
+        )
+        .correlate_except(Call)
+        .exists()
+    )

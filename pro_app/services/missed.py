@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from pro_app.core.assessment import Status
 from pro_app.models import MISSED_CODES, Assessment, MissedReason
 from pro_app.services import assessments, audit
-from pro_app.services.by_staff import actor_of, free_text
+from pro_app.services.by_staff import Refusal, actor_of, free_text
 from pro_app.services.studies import CurrentStudy
 
 
-class MissedError(Exception):
+class MissedError(Refusal):
     """A reason that cannot be recorded; the message says why."""
 
 
@@ -33,15 +33,15 @@ def record(
     an earlier one, and both stay on the record. Raises MissedError."""
     known = assessments.hold_own(session, assessment, participant_id)
     if known is None:
-        raise MissedError("there is no such questionnaire")
+        raise MissedError("there is no such questionnaire", "unknown")
     if code not in MISSED_CODES:
-        raise MissedError(f"the reason must be one of {', '.join(MISSED_CODES)}")
+        raise MissedError(f"the reason must be one of {', '.join(MISSED_CODES)}", "reason")
     told = free_text(text, MissedError)
     if code == "other" and not told:
-        raise MissedError("another reason needs a text")
+        raise MissedError("another reason needs a text", "text")
     state = known.status(now, study.definition.grace)
     if state is not Status.MISSED:
-        raise MissedError(f"the questionnaire is not missed: it is {state.value}")
+        raise MissedError(f"the questionnaire is not missed: it is {state.value}", "not_missed")
     before = newest(session, [known.id]).get(known.id)
     row = MissedReason(assessment_id=known.id, code=code, text=told, at=now, staff_id=staff_id)
     session.add(row)

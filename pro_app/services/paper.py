@@ -13,7 +13,7 @@ from pro_app.core.library import Library
 from pro_app.core.schedule import DAY, local
 from pro_app.models import Transcription
 from pro_app.services.assessments import Known
-from pro_app.services.by_staff import free_text
+from pro_app.services.by_staff import Refusal, free_text
 from pro_app.services.studies import CurrentStudy
 
 Value = int | str  # a code, SKIPPED or NOT_APPLICABLE
@@ -23,7 +23,7 @@ NOON = DAY // 2
 LAST = timedelta(microseconds=1)  # before closing
 
 
-class TranscriptionError(Exception):
+class TranscriptionError(Refusal):
     """Something that cannot be done with a transcription; the message says why."""
 
 
@@ -50,17 +50,18 @@ def put(
     or language that cannot be."""
     wording = library.wording(known.instrument, paper.language)
     if wording is None:
-        raise TranscriptionError(f"there is no wording in {paper.language}")
+        raise TranscriptionError(f"there is no wording in {paper.language}", "language")
     row.completed_on, row.completed_time = paper.completed_on, paper.completed_time
     row.reference = free_text(paper.reference, TranscriptionError, 120)
     row.language, row.wording = paper.language, wording.fingerprint
-    today = now.astimezone(study.definition.zone).date()
-    at = _time_told(study, row)
-    if paper.completed_on > today or (at is not None and at > now):
-        raise TranscriptionError("the moment of completing it lies in the future")
-    reason = not_expected(study, known.facts, row, now)
-    if reason is not None:
-        raise TranscriptionError(reason)
+    zone = study.definition.zone
+    future = paper.completed_on > now.astimezone(zone).date()
+    if not future and paper.completed_on >= known.facts.opens_at.astimezone(zone).date():
+        at = _time_told(study, row)
+        future = at is not None and at > now
+    if future:
+        raise TranscriptionError("the moment of completing it lies in the future", "future")
+    must_be_expected(study, known.facts, row, now)
 
 
 def told(row: Transcription) -> dict[str, Any]:
@@ -81,15 +82,15 @@ def checked(instrument: Instrument, values: Values, whole: bool = False) -> dict
     for code, value in values.items():
         item = known.get(code)
         if item is None:
-            raise TranscriptionError(f"there is no item {code}")
+            raise TranscriptionError(f"there is no item {code}", "value", [code])
         if value == NOT_APPLICABLE and not item.not_applicable:
-            raise TranscriptionError(f"{code} always applies")
+            raise TranscriptionError(f"{code} always applies", "value", [code])
         is_code = isinstance(value, int) and not isinstance(value, bool)
         if value not in (SKIPPED, NOT_APPLICABLE) and not (is_code and value in item.options.codes):
-            raise TranscriptionError(f"{code} has no option {value}")
+            raise TranscriptionError(f"{code} has no option {value}", "value", [code])
     missing = [code for code in known if code not in values]
     if whole and missing:
-        raise TranscriptionError(f"items without a value: {', '.join(missing)}")
+        raise TranscriptionError(f"items without a value: {', '.join(missing)}", "missing", missing)
     return {code: values[code] for code in known if code in values}
 
 
@@ -116,16 +117,15 @@ def _time_told(study: CurrentStudy, row: Transcription) -> datetime | None:
     return local(row.completed_on, minute, study.definition.zone)
 
 
-def not_expected(
-    study: CurrentStudy, facts: Facts, row: Transcription, now: datetime
-) -> str | None:
-    """Why a questionnaire completed on that day was not expected; None if it was."""
+def must_be_expected(study: CurrentStudy, facts: Facts, row: Transcription, now: datetime) -> None:
+    """Raises TranscriptionError if a questionnaire completed on that day was not expected."""
     zone = study.definition.zone
     if facts.cancelled_at is not None:
-        return "the calendar has taken the questionnaire back"
-    if moment_of(study, facts, row, now) < facts.opens_at:
-        return "it was completed before the questionnaire opened"
-    for ended_at, why in ((facts.withdrawn_at, "had withdrawn"), (facts.died_at, "had died")):
+        raise TranscriptionError("the calendar has taken the questionnaire back", "cancelled")
+    too_early = row.completed_on < facts.opens_at.astimezone(zone).date()
+    if too_early or moment_of(study, facts, row, now) < facts.opens_at:
+        said = "it was completed before the questionnaire opened"
+        raise TranscriptionError(said, "before_opening")
+    for ended_at, code in ((facts.withdrawn_at, "withdrawn"), (facts.died_at, "died")):
         if ended_at is not None and ended_at.astimezone(zone).date() < row.completed_on:
-            return f"the participant {why} by that day"
-    return None
+            raise TranscriptionError(f"the participant had {code} by that day", code)

@@ -24,7 +24,7 @@ from pro_app.models import (
 )
 from pro_app.models import Call as LoggedCall
 from pro_app.services import participants, status
-from pro_app.services.calls import last_of
+from pro_app.services.calls import last_of, settled_since
 from pro_app.services.reminders import is_paused
 from pro_app.services.studies import CurrentStudy
 
@@ -156,9 +156,11 @@ def _push_state(
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A line of the site's list of people to call: whose questionnaire, since when, and why."""
+    """A line of the site's list of people to call: whose questionnaire, since when, and why.
+    `assessment` is its public name."""
 
     number: str
+    assessment: str
     timepoint: str
     occurrence: int
     instrument: str
@@ -202,6 +204,7 @@ def calls(
 ) -> list[Call]:
     """Whom the site should call: the last step of the ladder, while it is still open and undone.
 
+    Who was spoken with since then is no more on the list; a try without that leaves it there.
     Those of `site_ids`, or of all sites; `limit` of them from `offset` on.
     """
     listed = _listed(study, library, now, site_ids)
@@ -215,6 +218,7 @@ def calls(
     return [
         Call(
             row.number,
+            row.public_id,
             row.timepoint,
             row.occurrence,
             row.instrument,
@@ -248,6 +252,7 @@ def _listed(
     return (
         sa.select(
             Participant.number,
+            Assessment.public_id,
             Assessment.timepoint,
             Assessment.occurrence,
             Assessment.instrument,
@@ -262,5 +267,6 @@ def _listed(
         .outerjoin(Submission, Submission.assessment_id == Assessment.id)
         .where(at_hand(study, site_ids, now), Reminder.state == "listed")
         .where(state.in_(UNDONE), Assessment.closes_at > now)
+        .where(~settled_since(Reminder.sent_at))
         .group_by(Participant.id, Assessment.id, Submission.id)
     )

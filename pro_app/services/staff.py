@@ -7,7 +7,7 @@ the trail of its own.
 from __future__ import annotations
 
 import secrets as randomness
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -317,6 +317,13 @@ def register(session: Session, study_id: int) -> list[Line]:
         .order_by(Staff.name, Staff.id, StaffRole.id)
     )
     return [Line(**row) for row in rows.mappings()]
+
+
+def names(session: Session, staff_ids: Collection[int | None]) -> dict[int, str]:
+    """The names of these people; of nobody where none is named."""
+    which = [one for one in staff_ids if one is not None]
+    rows = session.execute(sa.select(Staff.id, Staff.name).where(Staff.id.in_(which)))
+    return {row.id: row.name for row in rows}
 
 
 def choose_language(session: Session, staff_id: int, language: str, now: datetime) -> None:

@@ -17,7 +17,7 @@ from pro_app.core.reminders import LADDER, Channel
 from pro_app.core.schedule import Window
 from pro_app.core.study import StudyDefinition
 from pro_app.models import Assessment, Message, Participant, Reminder, Submission
-from pro_app.services import assessments
+from pro_app.services import assessments, missed
 from pro_app.services import schedule as scheduling
 from pro_app.services.assessments import Known
 from pro_app.services.reminders import is_paused
@@ -43,7 +43,8 @@ class Reminded:
 @dataclass(frozen=True, slots=True)
 class Stage:
     """An assessment of the timeline. `too_late_for` is the anchor that it should have been
-    answered before, and was not."""
+    answered before, and was not. `mode` is how a submitted one was answered, `missed_code` why a
+    missed one was, where the site has said so."""
 
     timepoint: str
     occurrence: int
@@ -53,6 +54,8 @@ class Stage:
     reason: str | None
     by_hand: bool
     too_late_for: str | None
+    mode: str | None
+    missed_code: str | None
     reminders: tuple[Reminded, ...]
 
 
@@ -80,15 +83,17 @@ def timeline(
     withheld = library.withheld(definition)
     reminded = _reminders(session, participant.id)
     rows = session.execute(
-        sa.select(Assessment.id, Assessment.scheduled, Submission.completed_at)
+        sa.select(Assessment.id, Assessment.scheduled, Submission.completed_at, Submission.mode)
         .outerjoin(Submission, Submission.assessment_id == Assessment.id)
         .where(Assessment.participant_id == participant.id)
     )
     more = {row.id: row for row in rows}
+    reasons = missed.newest(session, list(more))
     stages = []
     for known in assessments.of_participant(session, participant.id, withheld):
         state = known.status(now, definition.grace)
-        _, scheduled, completed_at = more[known.id]
+        _, scheduled, completed_at, mode = more[known.id]
+        told = reasons.get(known.id) if state is Status.MISSED else None
         stages.append(
             Stage(
                 known.timepoint,
@@ -99,6 +104,8 @@ def timeline(
                 assessments.remark_on(known, state),
                 not scheduled,
                 _too_late_for(definition, days, known, completed_at),
+                mode,
+                None if told is None else told.code,
                 tuple(reminded.get(known.id, ())),
             )
         )

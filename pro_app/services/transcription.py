@@ -99,16 +99,16 @@ def begin(
     """
     known = assessments.hold_own(session, assessment, participant_id)
     if known is None:
-        raise TranscriptionError("there is no such questionnaire")
+        raise TranscriptionError("there is no such questionnaire", "unknown")
     if mode not in TRANSCRIBED_MODES:
-        raise TranscriptionError(f"the mode must be one of {', '.join(TRANSCRIBED_MODES)}")
+        raise TranscriptionError(f"the mode must be one of {', '.join(TRANSCRIBED_MODES)}", "mode")
     if known.submission_id is not None:
-        raise TranscriptionError("the questionnaire is submitted already")
+        raise TranscriptionError("the questionnaire is submitted already", "submitted")
     undone = sa.select(Transcription.id).where(
         Transcription.assessment_id == known.id, Transcription.state.in_(UNDONE)
     )
     if session.scalar(undone) is not None:
-        raise TranscriptionError("the questionnaire is being entered already")
+        raise TranscriptionError("the questionnaire is being entered already", "being_entered")
     row = Transcription(
         public_id=secrets.token_urlsafe(12),
         assessment_id=known.id,
@@ -189,7 +189,7 @@ def check(
     row, known = _hold(session, public_id)
     _only_second(row, staff_id)
     if row.second_values is not None:
-        raise TranscriptionError("it is compared already; what differs is to be settled")
+        raise TranscriptionError("it is compared already; what differs is to be settled", "state")
     row.second_values = paper.checked(library.instruments[known.instrument], values, whole=True)
     row.checked_by, row.checked_at = staff_id, now
     session.flush()
@@ -228,12 +228,13 @@ def settle(
     row, known = _hold(session, public_id)
     _only_second(row, staff_id)
     if row.second_values is None:
-        raise TranscriptionError("nobody has checked it yet")
+        raise TranscriptionError("nobody has checked it yet", "state")
     found = {one.item: one for one in differences(row)}
     values = paper.checked(library.instruments[known.instrument], settled)
     if values.keys() != found.keys():
-        wrong = ", ".join(sorted(values.keys() ^ found.keys()))
-        raise TranscriptionError(f"to be settled are exactly the items that differ: see {wrong}")
+        wrong = sorted(values.keys() ^ found.keys())
+        said = f"to be settled are exactly the items that differ: see {', '.join(wrong)}"
+        raise TranscriptionError(said, "missing", wrong)
     told = {
         item: {"first": one.first, "second": one.second, "settled": values[item]}
         for item, one in found.items()
@@ -273,12 +274,19 @@ def discard(
     """
     row, known = _hold(session, public_id)
     if row.state not in UNDONE:
-        raise TranscriptionError(f"it is {row.state}")
+        raise TranscriptionError(f"it is {row.state}", "state")
     row.remark = _needed(reason)
     row.state = "discarded"
     session.flush()
     _record(session, row, known, staff_id, "discard_transcription", now, {"reason": row.remark})
     return row
+
+
+def note_reading(session: Session, public_id: str, staff_id: int, now: datetime) -> None:
+    """Put on record that somebody looks at what two others have entered. Raises
+    TranscriptionError."""
+    row, known = _hold(session, public_id)
+    _record(session, row, known, staff_id, "read_transcription", now, {})
 
 
 # --- accepting ----------------------------------------------------------------------------------
@@ -301,9 +309,7 @@ def _accept(
         session.flush()
         _record(session, row, known, staff_id, "keep_conflict", now, {"conflict": conflict})
         return Checked(Outcome.CONFLICT, conflict=conflict)
-    reason = paper.not_expected(study, known.facts, row, now)
-    if reason is not None:
-        raise TranscriptionError(reason)
+    paper.must_be_expected(study, known.facts, row, now)
     instrument = library.instruments[known.instrument]
     _save_answers(session, library, instrument, row, known, moment, staff_id, now)
     held = assessments.hold_own(session, known.public_id, known.participant_id)
@@ -333,7 +339,7 @@ def _save_answers(
     """Record the values as answers given at the moment on the paper."""
     wording = library.wording(instrument.code, row.language)
     if wording is None:
-        raise TranscriptionError(f"there is no wording in {row.language}")
+        raise TranscriptionError(f"there is no wording in {row.language}", "language")
     values = row.values | {item: one["settled"] for item, one in row.settled.items()}
     reason = f"{row.mode}, entered by {actor_of(row.entered_by)}"
     if row.checked_by is not None:
@@ -381,7 +387,7 @@ def _hold(session: Session, public_id: str) -> tuple[Transcription, Known]:
     """A transcription as it is now, and its assessment; both held until the transaction ends."""
     row = find(session, public_id)
     if row is None:
-        raise TranscriptionError("there is no such transcription")
+        raise TranscriptionError("there is no such transcription", "unknown")
     assessment = session.get_one(Assessment, row.assessment_id)
     known = assessments.hold_own(session, assessment.public_id, assessment.participant_id)
     assert known is not None  # noqa: S101 (assessments are never removed)
@@ -391,22 +397,22 @@ def _hold(session: Session, public_id: str) -> tuple[Transcription, Known]:
 
 def _only_first(row: Transcription, staff_id: int) -> None:
     if row.state not in ENTERING:
-        raise TranscriptionError(f"nothing can be entered any more: it is {row.state}")
+        raise TranscriptionError(f"nothing can be entered any more: it is {row.state}", "state")
     if row.entered_by != staff_id:
-        raise TranscriptionError("somebody else has begun to enter it")
+        raise TranscriptionError("somebody else has begun to enter it", "somebody_elses")
 
 
 def _only_second(row: Transcription, staff_id: int) -> None:
     if row.state != "to_check":
-        raise TranscriptionError(f"there is nothing to check: it is {row.state}")
+        raise TranscriptionError(f"there is nothing to check: it is {row.state}", "state")
     if row.entered_by == staff_id:
-        raise TranscriptionError("who has entered it cannot check it")
+        raise TranscriptionError("who has entered it cannot check it", "own")
 
 
 def _needed(text: str) -> str:
     found = free_text(text, TranscriptionError)
     if not found:
-        raise TranscriptionError("a reason is needed")
+        raise TranscriptionError("a reason is needed", "remark")
     return found
 
 

@@ -20,11 +20,13 @@ from pro_app.models import Database
 from pro_app.services import checks
 from pro_app.web import (
     access,
+    contacts,
     coordinator,
     correction_request,
     corrections,
     device,
     enrol,
+    entry,
     errors,
     files,
     investigator,
@@ -32,6 +34,7 @@ from pro_app.web import (
     journal,
     layout,
     locale,
+    missed,
     offline,
     participant,
     participant_page,
@@ -117,6 +120,9 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
         correction_request,
         corrections,
         sign_off,
+        contacts,
+        entry,
+        missed,
     ):
         app.register_blueprint(rooms.blueprint)
     if settings.demo:

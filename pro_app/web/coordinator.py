@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request
 
 from pro_app.services import board as morning
-from pro_app.services import completion, participants
+from pro_app.services import completion, participants, to_enter
 from pro_app.services import rates as completion_rates
 from pro_app.web import staff_access, staff_words
 from pro_app.web.house import house
@@ -24,9 +24,11 @@ def board() -> str:
         covered = here.covers(*PEOPLE)
         found = morning.board(database, here.study, house().library, covered, now)
         sites = participants.sites(database, here.study.id, covered)
+        sheets = to_enter.count_to_check(database, here.study, covered, here.person.staff_id)
     return render_template(
         "coordinator/board.html",
         found=found,
+        to_check=sheets,
         sites=sites,
         now=now,
         words=staff_words,

@@ -20,6 +20,8 @@ def pages() -> list[tuple[str, str, tuple[str, ...]]]:
         ("investigator.answers", _("Answers"), ("investigator",)),
         ("corrections.of_participant", _("Corrections"), PEOPLE),
         ("sign_off.milestones", _("Sign-off"), ("investigator",)),
+        ("contacts.index", _("Calls and notes"), PEOPLE),
+        ("entry.index", _("On paper"), PEOPLE),
     ]
 
 

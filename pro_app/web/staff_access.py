@@ -94,6 +94,7 @@ def rooms() -> list[tuple[str, str, tuple[str, ...]]]:
         ("register.index", _("Staff"), ("administrator",)),
         ("protocol.index", _("Study"), ("administrator", *PEOPLE)),
         ("corrections.room", _("Corrections"), PEOPLE),
+        ("entry.to_check", _("To check"), PEOPLE),
     ]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
+from babel.dates import format_date
 from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
 
@@ -94,6 +96,41 @@ CHANGE: Words = {
     "cancelled": _l("is cancelled"),
     "restored": _l("is planned again"),
 }
+CALLED_BY: Words = {  # see models.call.CHANNELS
+    "telephone": _l("telephone call"),
+    "visit": _l("visit to the clinic"),
+    "other": _l("message, e-mail or another way"),
+    "note": _l("note"),
+}
+OUTCOME: Words = {
+    "reached": _l("spoke with the participant"),
+    "will_answer": _l("will answer the questionnaire"),
+    "declined": _l("does not want to answer it"),
+    "no_answer": _l("nobody answered"),
+    "message_left": _l("left a message"),
+    "wrong_number": _l("wrong number"),
+}
+MISSED: Words = {  # see models.assessment.MISSED_CODES
+    "too_ill": _l("too ill to answer"),
+    "refused": _l("did not want to answer"),
+    "not_reached": _l("could not be reached"),
+    "technical": _l("the phone or the app did not work"),
+    "site": _l("the site did not do its part"),
+    "other": _l("another reason"),
+}
+MODE: Words = {  # see models.assessment.MODES
+    "own_phone": _l("on the own phone"),
+    "site_tablet": _l("on the site's tablet"),
+    "paper": _l("on paper"),
+    "interview": _l("in an interview"),
+}
+SHEET: Words = {  # see models.transcription.TRANSCRIPTION_STATES
+    "draft": _l("being entered"),
+    "returned": _l("given back to be entered again"),
+    "to_check": _l("waits for a second person"),
+    "accepted": _l("accepted"),
+    "discarded": _l("put aside"),
+}
 
 
 def timepoint(study: StudyDefinition, code: str, occurrence: int, language: str) -> str:
@@ -113,3 +150,8 @@ def anchor(study: StudyDefinition, code: str, language: str) -> str:
         return study.anchor(code).labels.get(language, code)
     except KeyError:
         return code
+
+
+def plain_day(on: date, language: str) -> str:
+    """A day by the calendar, in few words: `25 Nov 2026`."""
+    return str(format_date(on, "y年M月d日" if language == "zh_Hans" else "d MMM y", language))

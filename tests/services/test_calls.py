@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from pro_app.models import Call
-from pro_app.services import calls
+from pro_app.services import calls, reachability
 from pro_app.services.calls import CallError
 from tests.conftest import Enrolled
+from tests.services.counting import statements
 from tests.services.mailroom import Mailroom
 from tests.services.people import staff
 from tests.services.trial import Trial, local
@@ -100,3 +101,76 @@ def test_the_list_of_people_to_call_shows_the_last_call(trial: Trial) -> None:
     log(trial, person, "note", None, "the son answered")
     found = {(one.number, one.last and one.last.outcome) for one in mailroom.calls()}
     assert found == {(person.number, "message_left"), (other.number, None)}
+
+
+@pytest.mark.parametrize("outcome", calls.SETTLED)
+def test_who_was_spoken_with_is_no_more_on_the_list(trial: Trial, outcome: str) -> None:
+    """Of all that waits, whatever the call was about; and of nobody else."""
+    mailroom = Mailroom(trial)
+    person, other = mailroom.person(), mailroom.person()
+    mailroom.at(local(2026, 11, 30, 12))
+    about = trial.assessments(person)["baseline", 1, "lupusqol"]
+    listed = {(one.number, one.instrument): one.assessment for one in mailroom.calls()}
+    assert listed[person.number, "lupusqol"] == about.public_id
+    assert {number for number, _ in listed} == {person.number, other.number}
+    log(trial, person, "telephone", outcome, assessment=about.public_id)
+    assert {one.number for one in mailroom.calls()} == {other.number}
+    with trial.database.reading() as session:
+        site = reachability.count_calls(session, trial.study, trial.library, trial.clock())
+    assert site == len(mailroom.calls())
+
+
+@pytest.mark.parametrize(
+    ("channel", "outcome", "hours"),
+    [
+        ("telephone", "no_answer", 0),
+        ("telephone", "wrong_number", 0),
+        ("telephone", "message_left", 0),
+        ("note", None, 0),
+        ("visit", "reached", 24),  # before the reminders had led to nothing
+    ],
+)
+def test_who_was_not_spoken_with_since_stays_on_the_list(
+    trial: Trial, channel: str, outcome: str | None, hours: int
+) -> None:
+    mailroom = Mailroom(trial)
+    person = mailroom.person()
+    mailroom.at(local(2026, 11, 30, 12))
+    before = trial.clock() - timedelta(hours=hours)
+    log(trial, person, channel, outcome, "told", at=before)
+    assert {one.number for one in mailroom.calls()} == {person.number}
+
+
+def test_the_last_call_of_each_by_the_moment_of_the_call(trial: Trial) -> None:
+    """Not by when it was entered; of two at one moment the one that was entered last."""
+    person, other, silent = (trial.enrol(f"01-00{n}") for n in (1, 2, 3))
+    now = trial.clock()
+    log(trial, person, "telephone", "reached")
+    log(trial, person, "telephone", "no_answer", at=now - timedelta(hours=1))
+    log(trial, person, "note", None, "later")
+    log(trial, other, "telephone", "no_answer")
+    log(trial, other, "visit", "declined")
+    with statements(trial.database) as asked, trial.database.reading() as session:
+        found = calls.last_of(session, [person.id, other.id, silent.id])
+    assert {one: row.outcome for one, row in found.items()} == {
+        person.id: "reached", other.id: "declined",
+    }  # fmt: skip
+    assert len([one for one in asked if "FROM call" in one]) == 1
+
+
+@pytest.mark.parametrize(
+    ("channel", "outcome", "text", "code"),
+    [
+        ("pigeon", "reached", "", "channel"),
+        ("telephone", None, "", "outcome"),
+        ("note", None, "", "note"),
+        ("note", None, MYKAD, "identity"),
+        ("note", None, "x" * 2001, "text_long"),
+    ],
+)
+def test_a_refusal_has_a_code(
+    trial: Trial, channel: str, outcome: str | None, text: str, code: str
+) -> None:
+    with pytest.raises(CallError) as refused:
+        log(trial, trial.enrol(), channel, outcome, text)
+    assert refused.value.code == code

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import sqlalchemy as sa
+
 from pro_app.core.assessment import Status
-from pro_app.services import reach, sending
+from pro_app.models import Assessment
+from pro_app.services import missed, reach, sending
 from pro_app.services.timeline import Stage, Timeline, timeline
 from tests.conftest import Enrolled
 from tests.services.trial import Trial, local, office, set_email, subscribe
@@ -95,3 +98,25 @@ def test_after_a_withdrawal_nothing_waits(trial: Trial) -> None:
         (Status.NOT_EXPECTED, "withdrawn")
     }
     assert {one.state for each in found.stages for one in each.reminders} == {"cancelled"}
+
+
+def test_how_it_was_answered_and_why_it_was_missed(trial: Trial) -> None:
+    """A reason is told only of what is missed still."""
+    person = trial.enrol()
+    trial.complete(person, "baseline", "lupusqol")
+    assert stage(trial, person, "baseline").mode == "own_phone"
+    other = trial.assessments(person)["baseline", 1, "sf36v1"]
+    assert stage(trial, person, "baseline", "sf36v1").mode is None
+    trial.clock.forward(days=20)
+    assert stage(trial, person, "baseline", "sf36v1").missed_code is None
+    for code in ("refused", "too_ill"):
+        with trial.database.writing() as session:
+            missed.record(
+                session, trial.study, person.id, other.public_id, code, "", None, trial.clock()
+            )
+    assert stage(trial, person, "baseline", "sf36v1").missed_code == "too_ill"
+    assert stage(trial, person, "baseline").missed_code is None
+    with trial.database.writing() as session:
+        later = trial.clock() + (other.closes_at - other.opens_at)
+        session.execute(sa.update(Assessment).values(closes_at=later))
+    assert stage(trial, person, "baseline", "sf36v1").missed_code is None

@@ -40,6 +40,9 @@ STAFF_FOLDERS = {
     "corrections",
     "correction_request",
     "sign_off",
+    "contacts",
+    "entry",
+    "missed",
 }
 # receipts, codes and keys, in groups of four
 RECEIPT = re.compile(r"[0-9A-F]{4}(-[0-9A-F]{4}){2}|\b([A-Z0-9]{4} )+[A-Z0-9]{4}\b")

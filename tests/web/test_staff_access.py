@@ -10,8 +10,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from sqlalchemy.orm import Session
 
-from pro_app.models import ROLES, AuditEntry, Correction, Database, Site, Study
+from pro_app.models import (
+    ROLES,
+    Assessment,
+    AuditEntry,
+    Correction,
+    Database,
+    Site,
+    Study,
+    Transcription,
+)
 from pro_app.services import staff, staff_sign_in
 from tests.conftest import Site as Place
 from tests.conftest import TestClock, snapshot
@@ -21,13 +31,15 @@ from tests.web.test_access import ACCOUNT, CORRECTION, STAFF, address, rules
 
 OWN, OTHER = "01-101", "02-202"
 READINGS = {"investigator.answers", "corrections.detail"}  # who read answers is put on record
+SHEET = "A" * 16  # the public name of the own participant's questionnaire, and of its paper
 
 
 @pytest.fixture
 def places(web_site: Place) -> dict[str, int | None]:
     """Two sites with a participant each, and somebody of the staff at the first: by name the id;
     `all` is every site of the study."""
-    ask_for_a_correction(web_site)
+    submitted, unanswered = web_site.open(web_site.enrol(OWN))
+    ask_for_a_correction(web_site, submitted)
     with web_site.database.writing() as session:
         own = session.scalars(sa.select(Site.id).where(Site.code == "01")).one()
         other = session.scalars(sa.select(Site.id).where(Site.code == "02")).first()
@@ -48,12 +60,12 @@ def places(web_site: Place) -> dict[str, int | None]:
         )  # fmt: skip
         colleague.public_id = ACCOUNT
         staff.grant(session, colleague.id, web_site.study.id, own, "coordinator", web_site.clock())
+        sheet_of_paper(session, unanswered)
     return {"own": own, "other": other, "all": None}
 
 
-def ask_for_a_correction(site: Place) -> None:
+def ask_for_a_correction(site: Place, sheet: Assessment) -> None:
     """The own participant has submitted a questionnaire, and somebody asks for a correction."""
-    sheet = site.open(site.enrol(OWN))[0]
     site.answer_all(sheet)
     site.submit(sheet)
     requester = hire(site, "Somebody Else", "coordinator")
@@ -69,6 +81,21 @@ def ask_for_a_correction(site: Place) -> None:
             **wanted,
         )
         session.add(correction)
+
+
+def sheet_of_paper(session: Session, assessment: Assessment) -> None:
+    """A sheet of this assessment that waits for a second person, both under one known name."""
+    now = assessment.created_at
+    first = staff.add(session, "first@hospital.example", "First", "en", date(2026, 1, 5), now)
+    session.execute(
+        sa.update(Assessment).where(Assessment.id == assessment.id).values(public_id=SHEET)
+    )
+    sheet = Transcription(
+        public_id=SHEET, assessment_id=assessment.id, mode="paper", state="to_check",
+        completed_on=now.date(), reference="", language="en", wording="", values={}, settled={},
+        entered_by=first.id, entered_at=now,
+    )  # fmt: skip
+    session.add(sheet)
 
 
 def sign_in(app: Flask, site: Place, role: str | None, place: int | None) -> Browser:
@@ -88,7 +115,7 @@ def sign_in(app: Flask, site: Place, role: str | None, place: int | None) -> Bro
 def asks(app: Flask) -> Iterator[tuple[str, str, str]]:
     """Endpoint, method and address of everything that is for a role, about the own participant;
     handing the browser over as a tablet, which ends the session, comes last."""
-    sheet: Any = type("Sheet", (), {"public_id": "A" * 16})
+    sheet: Any = type("Sheet", (), {"public_id": SHEET})
     for rule in sorted(rules(app), key=lambda rule: rule.endpoint == "tablet_start.start"):
         for method in sorted((rule.methods or set()) & {"GET", "POST"}):
             if STAFF.get(rule.endpoint):
