@@ -107,6 +107,11 @@ class Scoring:
             summary.code for summary in self.summaries
         )
 
+    def names(self) -> dict[str, str]:
+        """The names of scales and summaries by code, in output order."""
+        scales = {scale.code: scale.name for scale in self.scales}
+        return scales | {summary.code: summary.name for summary in self.summaries}
+
 
 @dataclass(frozen=True, slots=True)
 class ScoreInput:

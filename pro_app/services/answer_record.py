@@ -150,8 +150,7 @@ def _tables(
     keys = list(dict.fromkeys(key for results in by_version for key in results))
     for code in dict.fromkeys(scoring for scoring, _ in keys):
         scoring = instrument.scorings.get(code)
-        outputs = () if scoring is None else (*scoring.scales, *scoring.summaries)
-        names = {one.code: one.name for one in outputs}
+        names = {} if scoring is None else scoring.names()
         rows = (
             ScaleRecord(
                 scale, names.get(scale, scale), tuple(each.get((of, scale)) for each in by_version)

@@ -69,8 +69,6 @@ def decided(
     return session.scalars(found.order_by(CorrectionDecision.id.desc()).limit(most)).all()
 
 
-def _of_sites(
-    study: CurrentStudy, site_ids: Collection[int] | None
-) -> sa.Select[tuple[Correction]]:
+def _of_sites(study: CurrentStudy, site_ids: Collection[int] | None) -> sa.Select[Correction]:
     found = _requests.where(Participant.study_id == study.id)
     return found if site_ids is None else found.where(Participant.site_id.in_(site_ids))

@@ -39,7 +39,7 @@ def score_changes(
     found = []
     for code in study.scorings(instrument.code):
         scoring = instrument.scorings[code]
-        names = {one.code: one.name for one in (*scoring.scales, *scoring.summaries)}
+        names = scoring.names()
         pairs = zip(score(scoring, before), score(scoring, after), strict=True)
         found += [
             ScoreChange(scoring.title, names[old.scale], old, new)

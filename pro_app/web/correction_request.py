@@ -162,7 +162,7 @@ def _places(
     if kind == WRONG_TIMEPOINT:
         found = [one for one in sign_off.milestones(database, person.id) if one != sign_off.END]
     else:
-        found = participants.numbers(database, here.study, frozenset({person.site_id}))
+        found = [*participants.numbers(database, here.study, frozenset({person.site_id}))]
     return tuple(one for one in (*found, VOID) if one != now)
 
 
@@ -249,7 +249,7 @@ def _words(instrument: Instrument) -> AnswerWords:
 def _item_page(chosen: Known, values: dict[str, Any]) -> Page:
     instrument = house().library.instruments[chosen.instrument]
     asked = "item" in values["given"] or request.method == "POST"
-    faults = {"item": _("Please choose the question.")} if asked else {}
+    faults = {"which": _("Please choose the question.")} if asked else {}
     page = render_template(
         "correction_request/item.html",
         chosen=chosen,

@@ -49,8 +49,8 @@ REASON: Words = {
     "other": _l("another reason"),
 }
 ORIGINATOR: Words = {
-    "participant": _l("the participant's"),
-    "site": _l("the site's"),
+    "participant": _l("It is the participant's wish"),
+    "site": _l("It is the site's wish"),
 }
 
 

@@ -131,15 +131,16 @@ def _note_reading(person: Participant, public_id: str) -> None:
     here = staff_access.post()
     with house().database.writing() as database:
         found = _found(database, person, public_id)
-        answer_record.note_reading(
-            database,
-            person.id,
-            here.person.actor,
-            house().clock(),
-            f"assessment/{found.submission.assessment.public_id}",
-            found.field,
-            correction=found.public_id,
-        )
+        if found.kind == ANSWER:
+            answer_record.note_reading(
+                database,
+                person.id,
+                here.person.actor,
+                house().clock(),
+                f"assessment/{found.submission.assessment.public_id}",
+                found.field,
+                correction=found.public_id,
+            )
 
 
 def _of_decision(database: Session, found: Correction) -> dict[str, Any]:
@@ -189,7 +190,7 @@ def decide(number: str, correction: str) -> Page:
                 database, here.study, house().library, found.id, verdict, here.person.staff_id, now
             )
     except Refused as refused:
-        return _page(person, correction, {"outcome": _refusal(refused)}), 422
+        return _page(person, correction, {"decision": _refusal(refused)}), 422
     return _to(number, correction)
 
 
@@ -197,9 +198,9 @@ def _decision_faults(database: Session, found: Correction) -> dict[str, str]:
     """What is wrong with a decision before its signature is looked at, by field."""
     outcome = request.form.get("outcome", "")
     if found.decision is not None:
-        return {"outcome": _refusal(Decided())}
+        return {"decision": _refusal(Decided())}
     if found.requester_id == staff_access.post().person.staff_id:
-        return {"outcome": _refusal(NotAllowed())}
+        return {"decision": _refusal(NotAllowed())}
     faults = {}
     if outcome not in {APPROVED, REJECTED}:
         faults["outcome"] = _("Please choose whether you approve or reject the correction.")
@@ -242,10 +243,10 @@ def retract(number: str, correction: str) -> Page:
         with house().database.writing() as database:
             corrections.retract(database, here.study, found.id, here.person.staff_id, now, comment)
     except Decided as refused:
-        return _page(person, correction, {"outcome": _refusal(refused)}), 422
+        return _page(person, correction, {"decision": _refusal(refused)}), 422
     except NotAllowed:
         text = _("Only who has asked for a correction can take the request back.")
-        return _page(person, correction, {"outcome": text}), 422
+        return _page(person, correction, {"decision": text}), 422
     return _to(number, correction)
 
 

@@ -189,7 +189,7 @@ def test_steps_that_were_left_out_are_asked_for(
     assert 'href="#questionnaire"' in nurse.page.text
     assert 'href="#kind"' in nurse.page.text
     nurse.get(f"{start}?questionnaire={sheet.public_id}&kind=answer&item=LQ99", 422)
-    assert 'href="#item"' in nurse.page.text
+    assert 'href="#which"' in nurse.page.text
     nurse.post(start, 422)
     nurse.post(start, 422, questionnaire=sheet.public_id, kind="answer")
     assert count(web_site, Correction) == 0
