@@ -37,6 +37,7 @@ from pro_app.web import (
     reminders,
     staff,
     staff_access,
+    trail,
 )
 from pro_app.web.house import Clock, House, furnish, house, system_clock
 from pro_app.wiring import post_office
@@ -87,7 +88,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     Compress(app)
     for rooms in (
         join, participant, questionnaire, reminders, pwa, offline, journal, device,
-        staff, coordinator, enrol, participant_page,
+        staff, coordinator, enrol, participant_page, trail,
     ):  # fmt: skip
         app.register_blueprint(rooms.blueprint)
     if settings.demo:

@@ -17,6 +17,7 @@ def pages() -> list[tuple[str, str, tuple[str, ...]]]:
     """The pages about one participant: endpoint, name, and whose they are."""
     return [
         ("participant_page.overview", _("Overview"), PEOPLE),
+        ("trail.participant", _("Record"), PEOPLE),
     ]
 
 

@@ -91,6 +91,7 @@ def rooms() -> list[tuple[str, str, tuple[str, ...]]]:
         ("coordinator.matrix", _("Participants"), PEOPLE),
         ("coordinator.rates", _("Completion"), PEOPLE),
         ("enrol.form", _("Enrol"), ("coordinator",)),
+        ("trail.study", _("Record"), ("administrator", "investigator")),
     ]
 
 

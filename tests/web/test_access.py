@@ -46,6 +46,10 @@ STAFF: dict[str, tuple[str, ...] | None] = {  # roles; () whoever is signed in, 
     "participant_page.resume": ("coordinator",),
     "participant_page.revoke_phone": ("coordinator",),
     "participant_page.end": ("coordinator",),
+    "trail.participant": PEOPLE,
+    "trail.export_participant": PEOPLE,
+    "trail.study": ("administrator", "investigator"),
+    "trail.export_study": ("administrator", "investigator"),
 }
 AUDIENCES = {
     "static": None,  # files of the house itself

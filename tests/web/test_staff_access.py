@@ -13,8 +13,8 @@ from flask import Flask
 
 from pro_app.models import ROLES, Database, Site, Study
 from pro_app.services import staff, staff_sign_in
+from tests.conftest import Enrolled, TestClock, snapshot
 from tests.conftest import Site as Place
-from tests.conftest import TestClock, snapshot
 from tests.pages import Browser
 from tests.web.test_access import STAFF, address, rules
 
@@ -126,24 +126,60 @@ def test_a_list_holds_the_own_site_alone(
 def test_reading_changes_nothing(
     app: Flask, web_site: Place, places: dict[str, int | None], subtests: pytest.Subtests
 ) -> None:
-    browser = sign_in(app, web_site, "coordinator", None)
+    hands = one_of_each(app, web_site)
     before = snapshot(web_site.database)
     for endpoint, method, path in asks(app):
         if method == "GET":
             with subtests.test(endpoint):
-                assert browser.client.get(path).status_code == 200
+                assert allowed(hands, endpoint).client.get(path).status_code == 200
                 assert snapshot(web_site.database) == before
+
+
+def one_of_each(app: Flask, site: Place) -> dict[str, Browser]:
+    """A browser of each role, those who see no answers first."""
+    order = ("coordinator", "administrator", "researcher", "investigator")
+    return {role: sign_in(app, site, role, None) for role in order}
+
+
+def allowed(hands: dict[str, Browser], endpoint: str) -> Browser:
+    """The first of them whom a page is for."""
+    return next(one for role, one in hands.items() if role in (STAFF[endpoint] or ()))
+
+
+def test_of_an_investigators_reading_the_record_alone_tells(
+    app: Flask, web_site: Place, places: dict[str, int | None], subtests: pytest.Subtests
+) -> None:
+    """To show answers on a participant's record is itself put on it: the one entry, and nothing
+    else, that a page writes because it was opened."""
+    with web_site.database.reading() as session:
+        own = session.scalars(sa.text("SELECT id FROM participant WHERE number = '01-101'")).one()
+    sheet = web_site.open(Enrolled(own, OWN, "en", ""))[0]
+    web_site.answer(sheet, {"LQ01": 1})
+    browser = sign_in(app, web_site, "investigator", None)
+    for endpoint, method, path in asks(app):
+        if method == "GET" and "investigator" in (STAFF[endpoint] or ()):
+            with subtests.test(endpoint):
+                before = snapshot(web_site.database)
+                assert browser.client.get(path).status_code == 200
+                after = snapshot(web_site.database)
+                written = after.pop("audit_entry")[len(before.pop("audit_entry")) :]
+                assert after == before
+                assert [row[5] for row in written] == READS.get(endpoint, [])
+
+
+READS = {"trail.participant": ["read_record"]}  # what opening a page puts on the record
 
 
 def test_nothing_is_done_without_a_token_of_the_page(
     app: Flask, web_site: Place, places: dict[str, int | None], subtests: pytest.Subtests
 ) -> None:
-    browser = sign_in(app, web_site, "coordinator", None)
+    hands = one_of_each(app, web_site)
     before = snapshot(web_site.database)
     for endpoint, method, path in asks(app):
         if method == "POST":
             with subtests.test(endpoint):
-                answer = browser.client.post(path, data={"what": "death", "sure": "yes"})
+                sent = {"what": "death", "sure": "yes"}
+                answer = allowed(hands, endpoint).client.post(path, data=sent)
                 assert answer.status_code == 400
     assert snapshot(web_site.database) == before
 
