@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from pro_app.core.corrections import PLACES
 from pro_app.models import Answer, AuditEntry, Participant, Site, Staff, StaffRole, SubmitOperation
 from pro_app.models.audit import WATCHED
-from pro_app.services import audit
+from pro_app.services import audit, audit_rows
 from pro_app.services.participants import among
 from pro_app.services.studies import CurrentStudy
 
@@ -45,8 +45,6 @@ HARMLESS = frozenset({
 })  # fmt: skip
 # harmless where they are not about an answer, but about where a submission belongs
 CORRECTIONS = ("correct", "reject_correction", "request_correction", "retract_correction")
-# of a study's own entries, those that concern every site
-STUDY_WIDE = ("confirm_clock", "export", "load_study")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,26 +202,14 @@ def _concerning(study: CurrentStudy, sites: Sites) -> sa.ColumnElement[bool]:
     # entries that are watched
     stream = AuditEntry.stream.concat("")
     return sa.or_(
-        sa.and_(stream == audit.study_stream(study.id), of_sites(study, sites)),
+        sa.and_(stream == audit.study_stream(study.id), _of_sites(study, sites)),
         sa.and_(stream.in_(staff), _of_study(study), _named_sites(study, sites)),
         stream.in_(people),
     )
 
 
-def of_sites(study: CurrentStudy, sites: Sites) -> sa.ColumnElement[bool]:
-    """Of the study's own entries, those that concern these sites: what names one of them or one of
-    their participants, and what concerns every site and names no other one's."""
-    if sites is None:
-        return sa.true()
-    site, person = (AuditEntry.detail[name].as_string() for name in ("site", "participant"))
-    codes = sa.select(Site.code).where(Site.study_id == study.id, Site.id.in_(sites))
-    numbers = sa.select(Participant.number).where(among(study, sites))
-    foreign = sa.or_(
-        sa.and_(site.is_not(None), site.not_in(codes)),
-        sa.and_(person.is_not(None), person.not_in(numbers)),
-    )
-    own = sa.or_(site.is_not(None), person.is_not(None), AuditEntry.action.in_(STUDY_WIDE))
-    return sa.and_(own, sa.not_(foreign))
+def _of_sites(study: CurrentStudy, sites: Sites) -> sa.ColumnElement[bool]:
+    return sa.true() if sites is None else audit_rows.concerning(study.id, sites)
 
 
 def _of_study(study: CurrentStudy) -> sa.ColumnElement[bool]:

@@ -21,6 +21,7 @@ from pro_app.services import checks
 from pro_app.web import (
     access,
     coordinator,
+    copy,
     device,
     enrol,
     errors,
@@ -88,7 +89,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     Compress(app)
     for rooms in (
         join, participant, questionnaire, reminders, pwa, offline, journal, device,
-        staff, coordinator, enrol, participant_page, trail,
+        staff, coordinator, enrol, participant_page, trail, copy,
     ):  # fmt: skip
         app.register_blueprint(rooms.blueprint)
     if settings.demo:

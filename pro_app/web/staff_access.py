@@ -92,6 +92,7 @@ def rooms() -> list[tuple[str, str, tuple[str, ...]]]:
         ("coordinator.rates", _("Completion"), PEOPLE),
         ("enrol.form", _("Enrol"), ("coordinator",)),
         ("trail.study", _("Record"), ("administrator", "investigator")),
+        ("copy.index", _("Copy"), ("investigator",)),
     ]
 
 

@@ -120,6 +120,7 @@ FIELD: Words = {
 VALUE: Words = {
     "cleared": _l("answer taken back"),
     "not_applicable": _l("does not apply"),
+    "not_reached": _l("not reached"),
     "skipped": _l("left unanswered"),
     "void": _l("belongs nowhere"),
 }

@@ -50,6 +50,8 @@ STAFF: dict[str, tuple[str, ...] | None] = {  # roles; () whoever is signed in, 
     "trail.export_participant": PEOPLE,
     "trail.study": ("administrator", "investigator"),
     "trail.export_study": ("administrator", "investigator"),
+    "copy.index": ("investigator",),
+    "copy.make": ("investigator",),
 }
 AUDIENCES = {
     "static": None,  # files of the house itself
