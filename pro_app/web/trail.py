@@ -96,7 +96,7 @@ def export_participant(number: str) -> Page:
     with house().database.reading() as database:
         site = database.get_one(Participant, person.id).site.code
     about: dict[str, object] = {"participant": person.number, "site": site}
-    return _export(about, lines, lambda fault: _participant_page(person, fault))
+    return _export([about], lines, lambda fault: _participant_page(person, fault))
 
 
 # --- the study's record -------------------------------------------------------------------------
@@ -146,7 +146,11 @@ def export_study() -> Page:
         return trail.study_lines(database, here.study, sites, number, search)
 
     about: dict[str, object] = {"participant": number} if number else {}
-    return _export(about, lines, _study_page)
+    with house().database.reading() as database:
+        codes = [one.code for one in participants.sites(database, here.study.id, sites)]
+    # a line for each site, so that each finds its own
+    abouts = [about] if sites is None else [{**about, "site": code} for code in codes]
+    return _export(abouts, lines, _study_page)
 
 
 # --- what both share ----------------------------------------------------------------------------
@@ -222,12 +226,12 @@ def _sorted(codes: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _export(
-    about: dict[str, object],
+    abouts: Iterable[dict[str, object]],
     lines: Callable[[Session, Search], Iterable[Line]],
     again: Callable[[str], Page],
 ) -> Page:
     """The file of what was searched, on record with its checksum before it leaves; or the page
-    `again`, with a fault."""
+    `again`, with a fault. `abouts` say what it is about, each in an entry of its own."""
     here, now = staff_access.post(), house().clock()
     search, faults = _asked()
     search = replace(search, before=None)
@@ -242,9 +246,10 @@ def _export(
         digest, count = trail_export.write(
             lines(database, search), here.study.definition.zone, file
         )
-    told = Told("record", {**about, "filter": search.told(), "rows": count}, reason)
     with house().database.writing() as database:
-        trail_export.note(database, here.study, told, digest, here.person.actor, now)
+        for about in abouts:
+            told = Told("record", {**about, "filter": search.told(), "rows": count}, reason)
+            trail_export.note(database, here.study, told, digest, here.person.actor, now)
     return download(file, f"{here.study.definition.code}-record.csv", "text/csv")
 
 

@@ -143,7 +143,7 @@ DETAIL: Words = {
     "participant": _l("participant"),
     "receipt": _l("receipt"),
     "rows": _l("rows"),
-    "sha256": _l("checksum of the file (SHA-256)"),
+    "sha256": _l("checksum of the file"),
     "signature": _l("signature"),
     "site": _l("site"),
     "study": _l("study"),

@@ -35,22 +35,22 @@ def place(site: Site, code: str) -> int:
         return session.scalars(sa.select(SiteRow.id).where(SiteRow.code == code)).one()
 
 
-def live(site: Site) -> Enrolled:
+def live(site: Site, number: str = "01-101") -> Enrolled:
     """Somebody who has changed an answer and submitted; another one elsewhere."""
-    person = site.enrol("01-101")
+    person = site.enrol(number)
     device = site.join(person)
     first, second = site.open(person)
     site.answer(first, {"LQ01": 2})
     site.answer(first, {"LQ01": 4, "LQ02": "skipped"})
     site.answer_all(second)
     site.submit(second, device)
-    site.enrol("02-202")
     return person
 
 
 @pytest.fixture
 def lived(web_site: Site) -> Site:
     live(web_site)
+    web_site.enrol("02-202")
     return web_site
 
 
@@ -276,6 +276,11 @@ def test_an_investigator_sees_the_own_sites_alone(app: Flask, lived: Site) -> No
     assert "Loaded the study" in body(browser), "what concerns every site"
     assert "02-202" not in browser.page.text
     assert "Exported data" not in body(browser).partition("When Who")[2]
+    download(browser, at(lived, "/record"))
+    browser.get(at(lived, "/record"))
+    assert "Exported data" in body(browser).partition("When Who")[2], "the own file"
+    other.get(at(lived, "/record"))
+    assert len(re.findall("Exported data", body(other).partition("When Who")[2])) == 1
     assert len(re.findall(r"Signed in", body(browser).partition("When Who")[2])) == 1
     browser.get(at(lived, "/record") + "?participant=02-202")
     assert "Nothing on the record fits this search." in body(browser)
@@ -421,7 +426,8 @@ def same(call: ast.Call, where: ast.Module, module: ast.Module) -> bool:
 
 def walk(desk: Any, site: Site) -> None:
     """Every page of the record, with every fault; the desk is an investigator's."""
-    page = at(site, RECORD)
+    live(site, "01-411")
+    page = at(site, "/participants/01-411/record")
     desk.get(page)
     desk.get(f"{page}?field=LQ01")
     desk.get(f"{page}?who=staff/999")
@@ -430,11 +436,11 @@ def walk(desk: Any, site: Site) -> None:
     desk.post(page, 422, reason="")
     desk.post(page, 422, reason="x" * 501)
     desk.get(at(site, "/record"))
-    desk.get(at(site, "/record?participant=01-101"))
+    desk.get(at(site, "/record?participant=01-411"))
     desk.get(at(site, "/record?participant=99-999"))
     desk.get(at(site, "/record"))
     desk.post(at(site, "/record"), 422, reason="900101-14-5678")
 
 
-def test_the_walk_reaches_every_page(app: Flask, lived: Site) -> None:
-    walk(sign_in(app, lived, "investigator", None), lived)
+def test_the_walk_reaches_every_page(app: Flask, web_site: Site) -> None:
+    walk(sign_in(app, web_site, "investigator", None), web_site)
