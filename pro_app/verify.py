@@ -1,6 +1,7 @@
 """Check an export of the audit trail, with nothing but Python 3.11 or newer and this one file.
 
     python verify.py EXPORT.zip [--key PUBLIC] [--checkpoint NUMBER:HASH]
+    python verify.py FOLDER ...      the same of an export that was unpacked: inside it, FOLDER is .
 
 It checks that the files are those of the manifest; that every stream's entries follow each other
 without a gap; that every checkpoint is signed, follows the one before it and holds the heads of
@@ -25,7 +26,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 Row = Mapping[Any, Any]  # a table's row, or an export's line, by column name
 
@@ -50,11 +52,14 @@ class Fault:
 
 DOMAIN = b"pro_app audit entry 1\n"
 CHECKPOINT_DOMAIN = b"pro_app audit checkpoint 1\n"
+MANIFEST_DOMAIN = b"pro_app manifest 1\n"
 GENESIS = "0" * 64  # stands before the first entry of a stream and before the first checkpoint
 ALGORITHM = "ed25519"
 
 COVERED = ("stream", "seq", "at", "actor", "action", "object", "field", "old", "new", "detail")
 ENTRY = (*COVERED, "previous_hash", "hash")
+# of an entry of a study that does not concern who has the export: its place in the chain alone
+WITHHELD = ("stream", "seq", "previous_hash", "hash")
 STATED = ("number", "at", "root", "streams", "entries", "previous", "key", "algorithm")
 CHECKPOINT = (*STATED, "hash", "signature")
 
@@ -564,13 +569,13 @@ class Trail:
             self.streams += seq == 0
             faults = list(_entry_faults(row, seq, previous))
             yield from faults
-            if not faults:
+            if not faults and not is_withheld(row):
                 self._look_at_clock(row, before)
                 before = moment(row["at"])
             seq, previous = row["seq"], row["hash"]
             if seq in sealed and sealed[seq][1] != previous:
                 yield Fault(stream, seq, f"is not the entry that checkpoint {sealed[seq][0]} holds")
-            if "digest" in row["detail"]:
+            if "digest" in row.get("detail", {}):
                 told[row["detail"]["digest"]] = seq
         yield from self._cut(stream, seq)
 
@@ -631,8 +636,13 @@ def _entry_faults(row: Row, seq: int, previous: str) -> Iterator[Fault]:
         yield Fault(stream, own, "stands twice, or after a later one")
     if row["previous_hash"] != previous:
         yield Fault(stream, own, "does not follow the entry before it")
-    if entry_hash(row) != row["hash"]:
+    if not is_withheld(row) and entry_hash(row) != row["hash"]:
         yield Fault(stream, own, "was changed after it was written")
+
+
+def is_withheld(row: Row) -> bool:
+    """Whether only an entry's place in the chain is told, and not what it says."""
+    return "at" not in row
 
 
 def _missing(first: int, last: int) -> str:
@@ -653,10 +663,13 @@ def _data_faults(
 # --- the export ---------------------------------------------------------------------------------
 
 FORMAT = "pro_app audit export 1"
+COPY_FORMAT = "pro_app site copy 1"  # with other files besides, and its manifest signed
 TRAIL, CHECKPOINTS, HEADS, PROOFS = (
     "trail.jsonl", "checkpoints.jsonl", "heads.jsonl", "proofs.jsonl",
 )  # fmt: skip
 KEYS, MANIFEST, PROGRAM = "keys.json", "manifest.json", "verify.py"
+SIGNATURE = "manifest.sig.json"
+NOT_OURS = {".DS_Store", "Thumbs.db", "desktop.ini"}  # what systems put into folders by themselves
 CHUNK = 1 << 20  # bytes
 FIELDS = {  # of each file's lines
     TRAIL: ENTRY,
@@ -678,17 +691,37 @@ class Unreadable(Exception):
     """The file is not an export; the message says why."""
 
 
-class Export:
-    """An export's files. Raises Unreadable for what is none."""
+class _Folder:
+    """An export that was unpacked: as much of `zipfile.ZipFile` as is used here."""
 
     def __init__(self, path: str) -> None:
+        self._root = Path(path)
+
+    def namelist(self) -> list[str]:
+        found = (one for one in self._root.rglob("*") if one.is_symlink() or not one.is_dir())
+        return sorted(
+            one.relative_to(self._root).as_posix() for one in found if one.name not in NOT_OURS
+        )
+
+    def open(self, name: str) -> BinaryIO:
+        return (self._root / name).open("rb")
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class Export:
+    """An export's files, packed or not. Raises Unreadable for what is none."""
+
+    def __init__(self, path: str) -> None:
+        self._zip: _Folder | zipfile.ZipFile
         try:
-            self._zip = zipfile.ZipFile(path)
+            self._zip = _Folder(path) if Path(path).is_dir() else zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile) as error:
             raise Unreadable(f"it is not a ZIP file that can be opened: {error}") from error
         self.names = self._zip.namelist()
         self.manifest = self._object(MANIFEST, {"format": str, "what": dict, "files": dict})
-        if self.manifest["format"] != FORMAT:
+        if self.manifest["format"] not in {FORMAT, COPY_FORMAT}:
             raise Unreadable(f"its format is {self.manifest['format']!r}, not {FORMAT!r}")
         for name in self._expected():
             if self.names.count(name) != 1:
@@ -710,7 +743,8 @@ class Export:
 
     def _expected(self) -> list[str]:
         needed = [name for name in FIELDS if name not in {HEADS, PROOFS}]
-        return [*needed, HEADS if self.whole else PROOFS, KEYS]
+        signed = [SIGNATURE] if self.manifest["format"] == COPY_FORMAT else []
+        return [*needed, HEADS if self.whole else PROOFS, KEYS, *signed]
 
     def keys(self) -> dict[str, bytes]:
         """The public keys that came with it, by id."""
@@ -721,13 +755,32 @@ class Export:
     def manifest_faults(self) -> Iterator[Fault]:
         """Files that are not as the manifest has them."""
         files = self.manifest["files"]
-        for name in sorted({*files, *self.names} - {MANIFEST}):
+        signed = {SIGNATURE} if self.manifest["format"] == COPY_FORMAT else set()
+        for name in sorted({*files, *self.names} - {MANIFEST} - signed):
             if name not in files:
                 yield Fault(name, None, "is not in the manifest")
             elif self.names.count(name) != 1:
                 yield Fault(name, None, "is in the manifest, and not once in the file")
             elif self._told(name) != files[name]:
                 yield Fault(name, None, "is not as the manifest has it")
+
+    def signature_faults(self, trusted: Sequence[bytes]) -> Iterator[Fault]:
+        """What is wrong with the signature of the manifest, where it has one."""
+        if self.manifest["format"] != COPY_FORMAT:
+            return
+        seal = self._object(SIGNATURE, {"key": str, "algorithm": str, "signature": str})
+        keys = {key_id(one): one for one in trusted} if trusted else self.keys()
+        public = keys.get(seal["key"])
+        if b"".join(self._pieces(SIGNATURE)) != f"{canonical(seal)}\n".encode():
+            yield Fault(SIGNATURE, None, "was changed after it was made")
+        elif public is None or seal["algorithm"] != ALGORITHM:
+            known = "that was given" if trusted else "that the export has"
+            reason = f"is signed with key {seal['key']}, and not one {known}"
+            yield Fault(MANIFEST, None, reason)
+        else:
+            text = MANIFEST_DOMAIN + b"".join(self._pieces(MANIFEST))
+            if not is_signed(public, text, _bytes(seal["signature"])):
+                yield Fault(MANIFEST, None, "its signature is not that of its key")
 
     def _told(self, name: str) -> dict[str, Any]:
         """What the manifest should say of a file."""
@@ -778,6 +831,8 @@ def _json(place: str, text: bytes) -> dict[str, Any]:
 def _row(name: str, number: int, text: bytes) -> Row:
     place = f"{name} line {number}"
     row = _json(place, text)
+    if _tells_place_alone(name, row):
+        return row
     if row.keys() != _FIELDS[name]:
         odd = sorted(row.keys() ^ _FIELDS[name])
         raise Unreadable(f"{place} lacks these fields, or should not have them: {', '.join(odd)}")
@@ -798,6 +853,14 @@ def _row(name: str, number: int, text: bytes) -> Row:
     return row
 
 
+def _tells_place_alone(name: str, row: Row) -> bool:
+    """Whether it is an entry of a study's stream that is withheld; of a participant's, none is."""
+    if name != TRAIL or row.keys() != set(WITHHELD):
+        return False
+    whole = all(isinstance(row[key], TYPES[key]) for key in WITHHELD)
+    return whole and row["stream"].startswith("study/")
+
+
 class Check:
     """The check of an export, and what can be told of it afterwards.
 
@@ -816,6 +879,7 @@ class Check:
     def faults(self) -> Iterator[Fault]:
         """Every fault."""
         yield from self._export.manifest_faults()
+        yield from self._export.signature_faults(self._trusted)
         yield from checkpoint_faults(self._checkpoints, self._export.keys(), self._trusted)
         yield from self._witness_faults()
         if self._export.whole:
@@ -884,7 +948,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="verify.py", description="Check an export of the audit trail."
     )
-    parser.add_argument("export", metavar="EXPORT.zip")
+    parser.add_argument("export", metavar="EXPORT", help="the ZIP file, or where it was unpacked")
     parser.add_argument(
         "--key", type=read_public_key, action="append", default=[], metavar="PUBLIC",
         help="a public key (64 hexadecimal digits) that alone may sign; several may be given",

@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pro_app.models.database import Base
 
+# what a study's record shows besides the participants' own: all other streams, and who has read
+WATCHED = "stream >= 'staff/' OR substr(action, 1, 5) = 'read_'"
+
 
 class AuditEntry(Base):
     """Who did what to which field, from what, to what, when. Triggers refuse change and removal.
@@ -19,7 +22,16 @@ class AuditEntry(Base):
     """
 
     __tablename__ = "audit_entry"
-    __table_args__ = (sa.UniqueConstraint("stream", "seq"),)
+    __table_args__ = (
+        sa.UniqueConstraint("stream", "seq"),
+        # read by services.trail: the few entries of a study's record among millions of answers
+        sa.Index(
+            "ix_audit_entry_watched",
+            "id",
+            sqlite_where=sa.text(WATCHED),
+            postgresql_where=sa.text(WATCHED),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     stream: Mapped[str] = mapped_column(sa.String(40))

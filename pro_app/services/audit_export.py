@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import inspect
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -19,6 +20,7 @@ from sqlalchemy.orm import Session
 from pro_app import verify
 from pro_app.models import Study
 from pro_app.services import audit, audit_rows
+from pro_app.services.audit_key import AuditKey
 from pro_app.services.audit_rows import Scope
 from pro_app.verify import Row, Tree
 
@@ -26,8 +28,8 @@ MOMENT = (1980, 1, 1, 0, 0, 0)  # of every file in it: the ZIP format's first
 LEVEL = 6  # of compression
 
 
-class _Archive:
-    """The ZIP file that is being written, and what its manifest will say."""
+class Archive:
+    """A ZIP file that is being written, and what its manifest will say."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._zip = zipfile.ZipFile(file, "w")
@@ -37,7 +39,8 @@ class _Archive:
         """Write a file with a line for each row."""
         fields = verify.FIELDS[name]
         texts = (
-            verify.canonical({field: verify.plain(row[field]) for field in fields}) + "\n"
+            verify.canonical({field: verify.plain(row[field]) for field in _told(row, fields)})
+            + "\n"
             for row in rows
         )
         count = self._write(name, texts)
@@ -47,25 +50,59 @@ class _Archive:
         """Write a file."""
         self._write(name, [text])
 
-    def close(self) -> None:
-        """Write the end of the ZIP file."""
-        self._zip.close()
-
-    def _write(self, name: str, texts: Iterable[str]) -> int:
+    @contextmanager
+    def writing(self, name: str) -> Iterator[_Writer]:
+        """A file that text is written to piece by piece, one file at a time."""
         info = zipfile.ZipInfo(name, MOMENT)
         info.compress_type = zipfile.ZIP_DEFLATED
         info._compresslevel = LEVEL  # type: ignore[attr-defined]  # public from Python 3.13 on
         info.create_system = 3  # the same on every system
         info.external_attr = 0o100644 << 16
-        digest, count = hashlib.sha256(), 0
         with self._zip.open(info, "w", force_zip64=True) as file:
+            writer = _Writer(file)
+            yield writer
+        self.files[name] = {"sha256": writer.digest.hexdigest()}
+
+    def close(self, form: str, what: dict[str, str | None], key: AuditKey | None = None) -> None:
+        """Write the manifest, signed if there is a key, and the end of the ZIP file. `what` says
+        in words whose it is."""
+        manifest = {"format": form, "what": what, "files": dict(self.files)}
+        text = verify.canonical(manifest) + "\n"
+        self.text(verify.MANIFEST, text)
+        if key is not None:
+            seal = {
+                "key": key.key_id,
+                "algorithm": verify.ALGORITHM,
+                "signature": key.sign(verify.MANIFEST_DOMAIN + text.encode()).hex(),
+            }
+            self.text(verify.SIGNATURE, verify.canonical(seal) + "\n")
+        self._zip.close()
+
+    def _write(self, name: str, texts: Iterable[str]) -> int:
+        count = 0
+        with self.writing(name) as file:
             for text in texts:
                 count += 1
-                encoded = text.encode()
-                digest.update(encoded)
-                file.write(encoded)
-        self.files[name] = {"sha256": digest.hexdigest()}
+                file.write(text)
         return count
+
+
+class _Writer:
+    """A file in the archive that is being written; remembers the SHA-256 of what it holds."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def write(self, text: str, /) -> int:
+        encoded = text.encode()
+        self.digest.update(encoded)
+        return self._file.write(encoded)
+
+
+def _told(row: Row, fields: Sequence[str]) -> Sequence[str]:
+    """The fields of a row that are told: all, but of an entry that is withheld its place alone."""
+    return verify.WITHHELD if fields is verify.ENTRY and verify.is_withheld(row) else fields
 
 
 def write(session: Session, path: Path, what: dict[str, str | None], scope: Scope) -> str:
@@ -77,7 +114,7 @@ def write(session: Session, path: Path, what: dict[str, str | None], scope: Scop
     new = path.with_name(f".{path.name}.new")
     try:
         with new.open("wb") as file:
-            _fill(session, _Archive(file), what, scope)
+            _fill(session, Archive(file), what, scope)
         with new.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         new.replace(path)
@@ -86,7 +123,14 @@ def write(session: Session, path: Path, what: dict[str, str | None], scope: Scop
     return digest
 
 
-def _fill(session: Session, archive: _Archive, what: dict[str, str | None], scope: Scope) -> None:
+def _fill(session: Session, archive: Archive, what: dict[str, str | None], scope: Scope) -> None:
+    fill(session, archive, scope)
+    archive.close(verify.FORMAT, what)
+
+
+def fill(session: Session, archive: Archive, scope: Scope, key: AuditKey | None = None) -> None:
+    """Put the trail in an archive, with the data it tells of, and what it is checked by; `key` is
+    the one that will sign the archive, if any."""
     archive.lines(verify.TRAIL, audit_rows.entries(session, scope))
     for kind, rows in audit_rows.data(session, scope).items():
         archive.lines(f"data/{kind}.jsonl", rows)
@@ -97,15 +141,14 @@ def _fill(session: Session, archive: _Archive, what: dict[str, str | None], scop
     else:
         archive.lines(verify.PROOFS, _proofs(session, kept, audit_rows.streams(session, scope)))
     publics = {row["key"]: row["public_key"] for row in kept}
+    if key is not None:
+        publics[key.key_id] = key.public.hex()
     keys = [
         {"id": key, "algorithm": verify.ALGORITHM, "public": public}
         for key, public in sorted(publics.items())
     ]
     archive.text(verify.KEYS, verify.canonical({"keys": keys}) + "\n")
     archive.text(verify.PROGRAM, inspect.getsource(verify))
-    manifest = {"format": verify.FORMAT, "what": what, "files": archive.files}
-    archive.text(verify.MANIFEST, verify.canonical(manifest) + "\n")
-    archive.close()
 
 
 def _proofs(session: Session, checkpoints: list[Row], streams: set[str]) -> Iterator[Row]:

@@ -22,6 +22,7 @@ from pro_app.models import (
     Participant,
     Score,
     SignOff,
+    Site,
     Submission,
     SubmitOperation,
 )
@@ -32,11 +33,13 @@ AT_ONCE = 1_000  # rows fetched
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose streams: all, those of one study, or of that study one participant's; each with the
-    study's own."""
+    """Whose streams: all, those of one study, or of that study one participant's or one site's;
+    each with the study's own. Of that a site has the entries that concern it; of the others their
+    places in the chain, so that it is seen to be whole."""
 
     study_id: int | None = None
     participant_id: int | None = None
+    site_id: int | None = None
 
 
 WHOLE = Scope()
@@ -45,12 +48,47 @@ WHOLE = Scope()
 def entries(session: Session, scope: Scope = WHOLE) -> Iterator[Row]:
     """The entries of the trail."""
     query = sa.select(*(AuditEntry.__table__.c[name] for name in verify.ENTRY))
+    if scope.site_id is not None:
+        query = query.add_columns(_concerns(scope).label("concerns"))
     if scope != WHOLE:
         own = sa.select(_stream_of(Participant.id)).where(*_of(scope))
         query = query.where(
             sa.or_(AuditEntry.stream == f"study/{scope.study_id}", AuditEntry.stream.in_(own))
         )
-    return _rows(session, query.order_by(_by_bytes(session, AuditEntry.stream), AuditEntry.seq))
+    query = query.order_by(_by_bytes(session, AuditEntry.stream), AuditEntry.seq)
+    rows = _rows(session, query)
+    return rows if scope.site_id is None else (_of_site(row) for row in rows)
+
+
+def _concerns(scope: Scope) -> sa.ColumnElement[bool]:
+    own = AuditEntry.stream != f"study/{scope.study_id}"
+    sites = frozenset() if scope.site_id is None else frozenset({scope.site_id})
+    return sa.or_(own, concerning(scope.study_id, sites))
+
+
+def _of_site(row: Row) -> Row:
+    names = verify.ENTRY if row["concerns"] else verify.WITHHELD
+    return {name: row[name] for name in names}
+
+
+# of a study's own entries, those that concern every site
+STUDY_WIDE = ("confirm_clock", "export", "load_study")
+
+
+def concerning(study_id: int | None, sites: frozenset[int]) -> sa.ColumnElement[bool]:
+    """Of a study's own entries, those that concern these sites: what names one of them or one of
+    their participants, and what concerns every site and names no other one's."""
+    site, person = (AuditEntry.detail[name].as_string() for name in ("site", "participant"))
+    codes = sa.select(Site.code).where(Site.study_id == study_id, Site.id.in_(sites))
+    numbers = sa.select(Participant.number).where(
+        Participant.study_id == study_id, Participant.site_id.in_(sites)
+    )
+    foreign = sa.or_(
+        sa.and_(site.is_not(None), site.not_in(codes)),
+        sa.and_(person.is_not(None), person.not_in(numbers)),
+    )
+    named = sa.or_(site.is_not(None), person.is_not(None), AuditEntry.action.in_(STUDY_WIDE))
+    return sa.and_(named, sa.not_(foreign))
 
 
 def data(session: Session, scope: Scope = WHOLE) -> Mapping[str, Iterator[Row]]:
@@ -119,6 +157,8 @@ def _of(scope: Scope) -> Iterator[sa.ColumnElement[bool]]:
     yield Participant.study_id == scope.study_id
     if scope.participant_id is not None:
         yield Participant.id == scope.participant_id
+    if scope.site_id is not None:
+        yield Participant.site_id == scope.site_id
 
 
 def _stream_of(participant_id: Any) -> sa.ColumnElement[str]:

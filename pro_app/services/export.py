@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -55,7 +55,8 @@ HEAD = (
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is wanted of a study: `answers`, `scores`, or the log of `reminders` or `corrections`;
-    in which language the labels are.
+    in which language the labels are. `assessments` is `answers` without the items. `site` is the
+    code of a site that alone is wanted.
 
     `exact` leaves cells as they are; otherwise text that a spreadsheet would run gets an
     apostrophe in front.
@@ -67,6 +68,7 @@ class Request:
     language: str
     exact: bool
     now: datetime
+    site: str | None = None
 
     def instruments(self) -> Iterator[tuple[Instrument, tuple[Scoring, ...]]]:
         """The instruments and scorings of all versions of the study, in their order."""
@@ -83,7 +85,7 @@ def columns(request: Request) -> list[str]:
     for instrument, scorings in request.instruments():
         if request.what == "answers":
             names |= dict.fromkeys(answer_columns.names(instrument))
-        else:
+        elif request.what == "scores":
             names |= dict.fromkeys(score_columns.HEAD)
             for scoring in scorings:
                 names |= dict.fromkeys(score_columns.names(scoring))
@@ -94,14 +96,18 @@ def rows(session: Session, request: Request) -> Iterator[dict[str, Any]]:
     """One row per assessment, by participant, opening time and place; or per entry of a log."""
     if request.what in LOGS:
         for row in LOGS[request.what].rows(session, request.study):
-            yield _local(row, request)
+            if request.site in (None, row["site"]):
+                yield _local(row, request)
         return
-    participants = session.execute(
+    wanted = (
         sa.select(Participant.id, Participant.number, Site.code)
         .join(Site, Site.id == Participant.site_id)
         .where(Participant.study_id == request.study.id)
         .order_by(Participant.number)
-    ).all()
+    )
+    if request.site is not None:
+        wanted = wanted.where(Site.code == request.site)
+    participants = session.execute(wanted).all()
     withheld = request.library.withheld(request.study.definition)
     for participant_id, number, site in participants:
         calendar = schedule.calendar(session, request.study, participant_id)
@@ -168,6 +174,8 @@ def _row(
     if request.what == "answers":
         sealed = None if submission is None else submission.answers
         cells = answer_columns.cells(session, instrument, known.id, sealed, corrections)
+    elif request.what == "assessments":
+        cells = {}
     else:
         scorings = request.study.scorings(known.instrument)
         cells = score_columns.cells(
@@ -198,10 +206,16 @@ def _local(row: dict[str, Any], request: Request) -> dict[str, Any]:
     }
 
 
+class Sink(Protocol):
+    """What text is written to."""
+
+    def write(self, text: str, /) -> int: ...
+
+
 class _Hashing:
     """A text file that remembers the SHA-256 of what went through it."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: Sink) -> None:
         self.file = file
         self.digest = hashlib.sha256()
 
@@ -210,7 +224,7 @@ class _Hashing:
         return self.file.write(text)
 
 
-def write_rows(session: Session, request: Request, file: TextIO) -> str:
+def write_rows(session: Session, request: Request, file: Sink) -> str:
     """Write the export as CSV (UTF-8, commas, one header line); its SHA-256."""
     through = _Hashing(file)
     writer = csv.writer(through, lineterminator="\n")
@@ -248,7 +262,7 @@ def write_files(session: Session, request: Request, path: Path) -> str:
     return digest
 
 
-def write_codebook(request: Request, file: TextIO) -> None:
+def write_codebook(request: Request, file: Sink) -> None:
     """Write what every column means: a line per column, and per code of it."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(("column", "instrument", "meaning", "code", "label"))
@@ -270,7 +284,7 @@ def _codebook(request: Request) -> Iterator[Line]:
         if request.what == "answers":
             wording = request.library.wording(instrument.code, request.language)
             yield from answer_columns.lines(instrument, wording)
-        else:
+        elif request.what == "scores":
             for scoring in scorings:
                 yield from score_columns.lines(instrument, scoring)
 

@@ -22,6 +22,7 @@ from pro_app.web import (
     access,
     contacts,
     coordinator,
+    copy,
     correction_request,
     corrections,
     device,
@@ -50,6 +51,7 @@ from pro_app.web import (
     tablet_access,
     tablet_sheet,
     tablet_start,
+    trail,
 )
 from pro_app.web.house import Clock, House, furnish, house, system_clock
 from pro_app.wiring import post_office
@@ -123,6 +125,8 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
         contacts,
         entry,
         missed,
+        trail,
+        copy,
     ):
         app.register_blueprint(rooms.blueprint)
     if settings.demo:

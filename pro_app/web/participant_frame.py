@@ -22,6 +22,7 @@ def pages() -> list[tuple[str, str, tuple[str, ...]]]:
         ("sign_off.milestones", _("Sign-off"), ("investigator",)),
         ("contacts.index", _("Calls and notes"), PEOPLE),
         ("entry.index", _("On paper"), PEOPLE),
+        ("trail.participant", _("Record"), PEOPLE),
     ]
 
 

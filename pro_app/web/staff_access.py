@@ -95,6 +95,8 @@ def rooms() -> list[tuple[str, str, tuple[str, ...]]]:
         ("protocol.index", _("Study"), ("administrator", *PEOPLE)),
         ("corrections.room", _("Corrections"), PEOPLE),
         ("entry.to_check", _("To check"), PEOPLE),
+        ("trail.study", _("Record"), ("administrator", "investigator")),
+        ("copy.index", _("Copy"), ("investigator",)),
     ]
 
 

@@ -81,6 +81,12 @@ STAFF: dict[str, tuple[str, ...] | None] = {  # roles; () whoever is signed in, 
     "entry.to_check": PEOPLE,
     "missed.form": PEOPLE,
     "missed.record": PEOPLE,
+    "trail.participant": PEOPLE,
+    "trail.export_participant": PEOPLE,
+    "trail.study": ("administrator", "investigator"),
+    "trail.export_study": ("administrator", "investigator"),
+    "copy.index": ("investigator",),
+    "copy.make": ("investigator",),
 }
 TABLET = {  # of a browser that was handed over as the site's tablet, see test_tablet
     "tablet.hand_over", "tablet.confirm", "tablet.check", "tablet.notice", "tablet.accept_notice",

@@ -43,6 +43,8 @@ STAFF_FOLDERS = {
     "contacts",
     "entry",
     "missed",
+    "trail",
+    "copy",
 }
 # receipts, codes and keys, in groups of four
 RECEIPT = re.compile(r"[0-9A-F]{4}(-[0-9A-F]{4}){2}|\b([A-Z0-9]{4} )+[A-Z0-9]{4}\b")

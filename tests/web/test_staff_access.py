@@ -30,7 +30,11 @@ from tests.services.correcting import WANTED, hire, submission_of
 from tests.web.test_access import ACCOUNT, CORRECTION, STAFF, address, rules
 
 OWN, OTHER = "01-101", "02-202"
-READINGS = {"investigator.answers", "corrections.detail"}  # who read answers is put on record
+READS = {  # to read answers is itself put on record, as this action
+    "investigator.answers": "read_answers",
+    "corrections.detail": "read_answers",
+    "trail.participant": "read_record",
+}
 SHEET = "A" * 16  # the public name of the own participant's questionnaire, and of its paper
 
 
@@ -192,9 +196,9 @@ def test_reading_changes_nothing(
                 with subtests.test(endpoint, role=role):
                     assert browsers[role].client.get(path).status_code == 200
                     after = snapshot(web_site.database)
-                    if endpoint in READINGS and role == "investigator":
+                    if endpoint in READS and role == "investigator":
                         told = last_entry(web_site.database)
-                        assert (told.action, told.old, told.new) == ("read_answers", None, None)
+                        assert (told.action, told.old, told.new) == (READS[endpoint], None, None)
                         assert after["audit_entry"][:-1] == before["audit_entry"]
                         before["audit_entry"] = after["audit_entry"]
                     assert after == before
