@@ -107,6 +107,11 @@ class Scoring:
             summary.code for summary in self.summaries
         )
 
+    def name_of(self, output: str) -> str:
+        """What a scale or summary is called, in English; KeyError if there is none."""
+        names = {scale.code: scale.name for scale in self.scales}
+        return (names | {summary.code: summary.name for summary in self.summaries})[output]
+
 
 @dataclass(frozen=True, slots=True)
 class ScoreInput:

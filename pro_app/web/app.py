@@ -20,6 +20,7 @@ from pro_app.models import Database
 from pro_app.services import checks
 from pro_app.web import (
     access,
+    alerts,
     coordinator,
     device,
     enrol,
@@ -87,7 +88,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     Compress(app)
     for rooms in (
         join, participant, questionnaire, reminders, pwa, offline, journal, device,
-        staff, coordinator, enrol, participant_page,
+        staff, coordinator, enrol, participant_page, alerts,
     ):  # fmt: skip
         app.register_blueprint(rooms.blueprint)
     if settings.demo:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 
+from pro_app.services import answer_alerts, completion, participants
 from pro_app.services import board as morning
-from pro_app.services import completion, participants
 from pro_app.services import rates as completion_rates
-from pro_app.web import staff_access, staff_words
+from pro_app.web import alerts, staff_access, staff_words
 from pro_app.web.house import house
 from pro_app.web.staff_access import PEOPLE, staff_only
 
@@ -24,8 +24,10 @@ def board() -> str:
         covered = here.covers(*PEOPLE)
         found = morning.board(database, here.study, house().library, covered, now)
         sites = participants.sites(database, here.study.id, covered)
+        alarming = answer_alerts.waiting(database, here.study, alerts.whose(here))
     return render_template(
         "coordinator/board.html",
+        alerts=alarming,
         found=found,
         sites=sites,
         now=now,

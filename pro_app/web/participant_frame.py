@@ -10,13 +10,14 @@ from pro_app.models import Participant
 from pro_app.services import participants
 from pro_app.web import staff_words
 from pro_app.web.house import house
-from pro_app.web.staff_access import PEOPLE
+from pro_app.web.staff_access import PEOPLE, is_watched
 
 
 def pages() -> list[tuple[str, str, tuple[str, ...]]]:
     """The pages about one participant: endpoint, name, and whose they are."""
     return [
         ("participant_page.overview", _("Overview"), PEOPLE),
+        *([("alerts.of_participant", _("Alerts"), PEOPLE)] if is_watched() else []),
     ]
 
 
