@@ -19,15 +19,18 @@ from pro_app.services.studies import CurrentStudy
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What a rule looked at: an item, or a scale of a scoring. `given` is its code or score as it
-    was submitted, `corrected` as it counts now; the two differ only after a correction."""
+    """What a rule looked at: an item, or a scale of a scoring with the value beyond which it is
+    raised. `given` is its code or score as it was submitted, `corrected` as it counts now; the two
+    differ only after a correction."""
 
     instrument: str
-    item: str | None
-    scoring: str | None
-    scale: str | None
     given: float | None
     corrected: float | None
+    item: str | None = None
+    scoring: str | None = None
+    scale: str | None = None
+    below: float | None = None
+    above: float | None = None
 
 
 def read(
@@ -74,7 +77,15 @@ def _cause(instrument: Instrument, rule: Rule, given: Codes, counting: Codes) ->
     trigger = rule.trigger
     if isinstance(trigger, ItemTrigger):
         item = trigger.item
-        return Cause(instrument.code, item, None, None, given.get(item), counting.get(item))
+        return Cause(instrument.code, given.get(item), counting.get(item), item=item)
     key = (trigger.scoring, trigger.scale)
     before, after = (values_of(instrument, (rule,), codes)[key] for codes in (given, counting))
-    return Cause(instrument.code, None, *key, before, after)
+    return Cause(
+        instrument.code,
+        before,
+        after,
+        scoring=trigger.scoring,
+        scale=trigger.scale,
+        below=trigger.below,
+        above=trigger.above,
+    )

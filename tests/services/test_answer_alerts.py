@@ -13,13 +13,13 @@ from pro_app.services.alert_answers import Cause
 from pro_app.services.answer_alerts import AlertError, NoteError, Whose
 from pro_app.services.paper import Paper, Value
 from tests.conftest import Site
-from tests.services.correcting import REJECTED, Desk, hire, submission_of
+from tests.services.correcting import REJECTED, hire
 from tests.services.watching import (
     AS_COORDINATOR,
     EVERYTHING,
-    Answered,
     acknowledge,
     alerts_of,
+    desk_of,
     entries_of,
     letters_of,
     seen_by,
@@ -161,17 +161,6 @@ def test_the_version_at_submission_decides(watched: Site) -> None:
 
 
 # --- after a correction -------------------------------------------------------------------------
-
-
-def desk_of(site: Site, answered: Answered) -> Desk:
-    return Desk(
-        site,
-        answered.assessment,
-        submission_of(site, answered.assessment),
-        coordinator=hire(site, "Desk Coordinator", "coordinator"),
-        investigator=hire(site, "Desk Investigator", "investigator"),
-        second=0,
-    )
 
 
 def test_a_correction_lifts_an_alert_which_stays_and_says_so(watched: Site) -> None:
@@ -392,8 +381,10 @@ def test_reading_what_raised_an_alert_is_on_record(watched: Site) -> None:
             watched.clock(),
         )  # fmt: skip
     assert causes == {
-        found["first_answer"].public_id: Cause("lupusqol", "LQ01", None, None, 0, 3),
-        found["pain"].public_id: Cause("lupusqol", None, "lupusqol", "LQPAIN", 0.0, 0.0),
+        found["first_answer"].public_id: Cause("lupusqol", 0, 3, item="LQ01"),
+        found["pain"].public_id: Cause(
+            "lupusqol", 0.0, 0.0, scoring="lupusqol", scale="LQPAIN", below=25.0
+        ),
     }
     (entry,) = entries_of(watched, answered.person, "read_answers")
     assert entry.actor == "staff/7"

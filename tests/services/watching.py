@@ -16,6 +16,7 @@ from pro_app.models import AlertLetter, AnswerAlert, Assessment, AuditEntry, Sta
 from pro_app.services import answer_alerts, audit, studies
 from pro_app.services.answer_alerts import Listed, Whose
 from tests.conftest import Enrolled, Site
+from tests.services.correcting import Desk, hire, submission_of
 
 TESTS = Path(__file__).parents[1]
 MONITORING: dict[str, Any] = tomllib.loads((TESTS / "monitoring.toml").read_text(encoding="utf-8"))
@@ -53,12 +54,16 @@ class Answered:
 
 
 def submit(
-    site: Site, number: str = "01-001", first: int | str = 4, pain: int | str = 4
+    site: Site,
+    number: str = "01-001",
+    first: int | str = 4,
+    pain: int | str = 4,
+    timepoint: str = "baseline",
 ) -> Answered:
     """Enrol somebody who answers everything well, but the first question and the three about
     pain as told, and submits."""
     person = site.enrol(number)
-    assessment = site.open(person)[0]
+    assessment = site.open(person, timepoint)[0]
     site.answer_all(assessment, place=4)
     site.answer(assessment, {"LQ01": first, "LQ09": pain, "LQ10": pain, "LQ11": pain})
     site.submit(assessment)
@@ -115,3 +120,15 @@ def acknowledge(
             by,
             site.clock(),
         )
+
+
+def desk_of(site: Site, answered: Answered) -> Desk:
+    """A desk with two of the staff, to correct what somebody has submitted."""
+    return Desk(
+        site,
+        answered.assessment,
+        submission_of(site, answered.assessment),
+        coordinator=hire(site, "Desk Coordinator", "coordinator"),
+        investigator=hire(site, "Desk Investigator", "investigator"),
+        second=0,
+    )

@@ -11,21 +11,21 @@ from flask import Flask
 
 from pro_app.models import AnswerAlert
 from pro_app.models import Site as SiteRow
-from pro_app.services import answer_alerts
+from pro_app.services import answer_alerts, staff
 from tests.conftest import Site, TestClock, snapshot
 from tests.pages import Browser
 from tests.services.correcting import hire
-from tests.services.test_answer_alerts import desk_of
 from tests.services.watching import (
     Answered,
     acknowledge,
     alerts_of,
+    desk_of,
     entries_of,
     submit,
     unwatch,
     watch,
 )
-from tests.web.test_staff import Desk, at, invite
+from tests.web.test_staff import EMAIL, Desk, at, invite
 from tests.web.test_staff_access import sign_in
 
 UNWATCHED = "In this study answers are not watched"
@@ -60,7 +60,13 @@ def walk(desk: Desk, site: Site) -> None:
     answer_alerts.escalate(site.database, site.clock())
     desk.get(at(site, "/alerts"))
     desk.get(at(site, f"/participants/{later.person.number}/alerts"))
-    assert answered.person.number in desk.get(page).text
+    with site.database.writing() as session:
+        person = staff.find(session, EMAIL)
+        assert person is not None
+        staff.grant(session, person.id, site.study.id, None, "investigator", site.clock())
+    desk_of(site, answered).correct(item="LQ01", new="skipped")
+    for rest in ("/alerts", "/today", "/participants/01-802", "/participants/01-802/alerts"):
+        desk.get(at(site, rest))
 
 
 @dataclass
@@ -170,6 +176,7 @@ def test_an_investigator_sees_the_answers_and_that_is_on_record(ward: Ward) -> N
     assert wording is not None
     assert wording.items["LQ01"] in text
     assert "<strong>0.0" in text
+    assert "<dd>25.0</dd>" in text
     assert "Demonstration wording" in text
     (entry,) = entries_of(ward.site, ward.answered.person, "read_answers")
     assert entry.actor.startswith("staff/")
@@ -294,3 +301,4 @@ def test_a_page_walk_meets_every_page_and_fault(
     desk.set_up(invite(web_site))
     walk(desk, web_site)
     assert desk.path == at(web_site, "/participants/01-802/alerts")
+    assert "There is no answer or score any more." in desk.page.text
