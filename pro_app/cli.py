@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from pro_app.cli_alerts import study_alerts
 from pro_app.cli_audit import audit_group
 from pro_app.cli_desk import Group, desk, now, study_option
 from pro_app.cli_participant import participant_group
@@ -31,6 +32,7 @@ for command in (
     study_group, worker,
 ):  # fmt: skip
     main.add_command(command)
+study_group.add_command(study_alerts)
 
 
 study_group.add_command(study_ready)

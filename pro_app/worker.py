@@ -1,9 +1,10 @@
-"""The worker: once a minute it plans and sends what is due, and once an hour it makes a checkpoint
-of the audit trail. huey only wakes it.
+"""The worker: once a minute it plans and sends what is due, hands on alerts on answers that nobody
+acknowledged, and once an hour it makes a checkpoint of the audit trail. huey only wakes it.
 
-A task carries nothing, so that a lost one costs a minute and a double one nothing: the queue that
-matters is the `reminder` table. Where the database is PostgreSQL, a tick that finds more than a
-batch wakes the other workers, on as many machines as there are.
+A task carries nothing, so that a lost one costs a minute and a double one nothing: the queues
+that matter are the tables `reminder` and `alert_letter`. Where the database is PostgreSQL, a tick
+that finds more than a batch of reminders wakes the other workers, on as many machines as there
+are.
 """
 
 from __future__ import annotations
@@ -25,7 +26,15 @@ from huey.serializer import Serializer  # type: ignore[import-untyped]
 from pro_app.config import ROOT, Settings
 from pro_app.core.library import load_library
 from pro_app.models import Database, Reminder
-from pro_app.services import alarms, checkpoints, reminders, sending, tablet
+from pro_app.services import (
+    alarms,
+    alert_letters,
+    answer_alerts,
+    checkpoints,
+    reminders,
+    sending,
+    tablet,
+)
 from pro_app.services.audit_key import AuditKey
 from pro_app.services.outgoing import Tally
 from pro_app.services.post_office import PostOffice
@@ -151,10 +160,23 @@ class Ticker:
 
     def _plan_send_and_seal(self, office: PostOffice) -> None:
         try:
-            self._plan_and_send(office)
-        finally:  # the record is sealed also where no reminder can go
-            self._make_checkpoint(office)
-            self._end_tablets(office)
+            self._tell_of_alerts(office)
+        finally:  # none waits for another
+            try:
+                self._plan_and_send(office)
+            finally:  # the record is sealed also where no reminder can go
+                self._make_checkpoint(office)
+                self._end_tablets(office)
+
+    def _tell_of_alerts(self, office: PostOffice) -> None:
+        """Hand on the alerts on answers that nobody has acknowledged in time, and write to those
+        for whom one waits."""
+        escalated = answer_alerts.escalate(office.database, office.clock())
+        if escalated:
+            log.info("%s alerts on answers escalated", escalated)
+        tally = alert_letters.drain(office, self.going)
+        if tally != alert_letters.Tally():
+            log.info("%s", tally)
 
     def _end_tablets(self, office: PostOffice) -> None:
         """A tablet that was put down may tell nobody of it."""

@@ -31,7 +31,9 @@ from pro_app.wiring import post_office
 from pro_app.worker import ClockGuard, Ticker, make_consumer, make_queue
 from tests.conftest import AUDIT_KEY, KEY, VAPID_KEY, Enrolled, TestClock, empty, make_database
 from tests.delivery.sinks import Sink, free_port
+from tests.services.correcting import hire
 from tests.services.trial import Trial, load_trial, subscription, timepoint
+from tests.services.watching import MONITORING, alerts_of, letters_of, submit
 
 DEADLINE = 60.0  # seconds; nothing here takes that long
 
@@ -220,6 +222,32 @@ def test_a_tick_that_fails_is_logged_and_the_next_goes_on(
         ticker.tick()
     assert "this tick failed" in caplog.text
     assert alarms(site.database) == {"worker": 1}
+    ticker.tick()
+    assert len(sink.requests) == 1
+
+
+def test_a_tick_hands_on_what_nobody_acknowledged_and_writes_to_whom_it_concerns(
+    ticker: Ticker, site: Trial
+) -> None:
+    site.amend(lambda content: content.update(MONITORING))
+    hire(site, "Aminah", "coordinator")
+    hire(site, "Dr Tan", "investigator")
+    submit(site, pain=0, timepoint="unscheduled")
+    ticker.tick()
+    assert letters_of(site) == [("Dr Tan", "raised", "planned")]
+    assert alarms(site.database) == {"email_misconfigured": 1}, "these settings have no server"
+    site.clock.forward(hours=48)
+    for _ in range(2):
+        ticker.tick()
+    assert [step for _, step, _ in letters_of(site)] == ["raised", "escalated"]
+    assert alerts_of(site)["pain"].escalated_at == site.clock()
+
+
+def test_reminders_go_out_although_alerts_fail(
+    ticker: Ticker, site: Trial, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due(site, sink)
+    monkeypatch.setattr("pro_app.services.answer_alerts.escalate", lambda *_: 1 / 0)
     ticker.tick()
     assert len(sink.requests) == 1
 

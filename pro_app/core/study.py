@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from pro_app.core.alerts import Monitoring
 from pro_app.core.reminders import Rules
 from pro_app.core.schedule import Anchor, Timepoint
 
@@ -47,7 +48,8 @@ class Notice:
 class StudyDefinition:
     """A protocol. `names` are public and neutral; `zone` is an IANA zone; `grace` is how long
     after closing a questionnaire that was begun in time may be finished. `read_aloud` lets phones
-    read items aloud, which is a mode of its own: only where protocol and licence allow it."""
+    read items aloud, which is a mode of its own: only where protocol and licence allow it.
+    `monitoring` says whether answers are watched for care: not, unless the protocol says so."""
 
     code: str
     status: str
@@ -66,6 +68,7 @@ class StudyDefinition:
     timepoints: tuple[Timepoint, ...]
     reminders: Rules
     notice: Notice
+    monitoring: Monitoring
 
     def number_pattern_of(self, site_code: str) -> re.Pattern[str]:
         """The pattern that study numbers of a site fit as a whole."""

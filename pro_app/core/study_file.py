@@ -23,10 +23,11 @@ from pro_app.core.study import (
     StudyDefinition,
     StudyInstrument,
 )
+from pro_app.core.study_monitoring import MonitoringReader
+from pro_app.core.study_tables import Tables
 
 MOST_DAYS = 366  # of a window before or after the due day, and of a reminder's distance
 FARTHEST = 10_000  # days or months from an anchor, also of the last of a repeated timepoint
-_CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 # what places a timepoint in the calendar
 TIMED = {
     "anchor", "offset", "before_days", "after_days", "opens", "closes", "repeat", "precedes",
@@ -56,70 +57,19 @@ def parse_study(
     return _Reader(file, instruments).study(content)
 
 
-class _Reader:
+class _Reader(Tables):
     """Reads the tables of one file; every refusal says where."""
 
     def __init__(self, file: str, instruments: Mapping[str, Instrument]) -> None:
-        self.file = file
+        super().__init__(file)
         self.known = instruments
-
-    def refuse(self, place: str, reason: str) -> DefinitionError:
-        return DefinitionError(self.file, place, reason)
-
-    def table(self, content: Any, place: str, keys: set[str], optional: set[str]) -> dict[str, Any]:
-        if not isinstance(content, dict):
-            raise self.refuse(place, "must be a table")
-        for key in sorted(keys - content.keys()):
-            raise self.refuse(f"{place}.{key}".lstrip("."), "is missing")
-        for key in sorted(content.keys() - keys - optional):
-            raise self.refuse(f"{place}.{key}".lstrip("."), "is not known")
-        return content
-
-    def value(self, table: Mapping[str, Any], key: str, kind: type, place: str = "") -> Any:
-        found = table[key]
-        if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
-            wanted = {str: "text", int: "a whole number", bool: "true or false", list: "a list"}
-            raise self.refuse(f"{place}.{key}".lstrip("."), f"must be {wanted[kind]}")
-        if found == "":
-            raise self.refuse(f"{place}.{key}".lstrip("."), "is empty")
-        return found
-
-    def texts(self, content: Any, languages: tuple[str, ...], place: str) -> dict[str, str]:
-        """One text for every language of the study."""
-        table = self.table(content, place, set(languages), set())
-        return {language: self.value(table, language, str, place) for language in languages}
-
-    def codes(self, table: Mapping[str, Any], key: str, place: str = "") -> list[str]:
-        found: list[Any] = self.value(table, key, list, place)
-        if not all(isinstance(one, str) for one in found):
-            raise self.refuse(f"{place}.{key}".lstrip("."), "must be a list of texts")
-        return found
-
-    def tables(self, content: Mapping[str, Any], key: str, within: str) -> list[Any]:
-        found = self.value(content, key, list, within)
-        place = f"{within}.{key}".lstrip(".")
-        if not found:
-            raise self.refuse(place, "needs at least one")
-        codes = [entry.get("code") for entry in found if isinstance(entry, dict)]
-        for code in codes:
-            if code is not None and codes.count(code) > 1:
-                raise self.refuse(place, f"two entries have the code {code!r}")
-        return list(found)
-
-    def code(self, table: Mapping[str, Any], place: str) -> str:
-        code: str = self.value(table, "code", str, place)
-        if not _CODE.fullmatch(code):
-            raise self.refuse(
-                f"{place}.code".lstrip("."), "only small letters, digits, _ and -, at most 40"
-            )
-        return code
 
     def study(self, content: Mapping[str, Any]) -> StudyDefinition:
         keys = {
             "code", "status", "zone", "languages", "name", "number_pattern", "grace_minutes",
             "skipping", "contact", "sites", "instruments", "timepoints", "notice",
         }  # fmt: skip
-        self.table(content, "", keys, {"anchors", "reminders", "read_aloud"})
+        self.table(content, "", keys, {"anchors", "reminders", "read_aloud", "monitoring"})
         languages = self.languages(content)
         status = self.value(content, "status", str)
         if status not in STATUSES:
@@ -149,6 +99,9 @@ class _Reader:
             timepoints=self.timepoints(content, languages, instruments, anchors),
             reminders=self.reminders(content),
             notice=self.notice(content["notice"], languages),
+            monitoring=MonitoringReader(self.file, self.known, instruments, languages).monitoring(
+                content
+            ),
         )
 
     def languages(self, content: Mapping[str, Any]) -> tuple[str, ...]:
@@ -182,12 +135,6 @@ class _Reader:
             own = self.number_pattern(table, place) if "number_pattern" in table else None
             sites.append(Site(self.code(table, place), self.value(table, "name", str, place), own))
         return tuple(sites)
-
-    def entries(
-        self, content: Mapping[str, Any], key: str, within: str = ""
-    ) -> list[tuple[str, Any]]:
-        found = self.tables(content, key, within)
-        return [(f"{within}.{key}[{n}]".lstrip("."), one) for n, one in enumerate(found, 1)]
 
     def instruments(self, content: Mapping[str, Any]) -> tuple[StudyInstrument, ...]:
         found = []
@@ -317,22 +264,6 @@ class _Reader:
             return Repeat(every, until=date.fromisoformat(until))
         except ValueError as error:
             raise self.refuse(f"{place}.until", 'must be a day like "2029-12-31"') from error
-
-    def number(
-        self,
-        table: Mapping[str, Any],
-        key: str,
-        place: str,
-        least: int,
-        most: int,
-        default: int | None = None,
-    ) -> int:
-        if key not in table and default is not None:
-            return default
-        found: int = self.value(table, key, int, place)
-        if not least <= found <= most:
-            raise self.refuse(f"{place}.{key}", f"must be between {least} and {most}")
-        return found
 
     def minute(self, table: Mapping[str, Any], key: str, place: str, default: int) -> int:
         """A time of day as minutes after midnight."""

@@ -1,5 +1,6 @@
 """The tables, one module a noun."""
 
+from pro_app.models.alert import AlertLetter, AnswerAlert
 from pro_app.models.assessment import (
     MISSED_CODES,
     MODES,
@@ -56,8 +57,10 @@ __all__ = [
     "ROLES",
     "TRANSCRIBED_MODES",
     "Alarm",
+    "AlertLetter",
     "AnchorDate",
     "Answer",
+    "AnswerAlert",
     "Assessment",
     "Attempt",
     "AuditCheckpoint",

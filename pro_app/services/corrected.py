@@ -17,6 +17,7 @@ from pro_app.models import (
     CorrectedScore,
     Correction,
     CorrectionDecision,
+    Participant,
     Score,
     Submission,
 )
@@ -24,8 +25,18 @@ from pro_app.models import (
 
 def of_participant(session: Session, participant_id: int) -> dict[int, tuple[Correction, ...]]:
     """A participant's approved corrections by submission, in order."""
+    return _by_submission(_approved(session, Assessment.participant_id == participant_id))
+
+
+def of_study(session: Session, study_id: int) -> dict[int, tuple[Correction, ...]]:
+    """A study's approved corrections by submission, in order."""
+    people = sa.select(Participant.id).where(Participant.study_id == study_id)
+    return _by_submission(_approved(session, Assessment.participant_id.in_(people)))
+
+
+def _by_submission(corrections: Iterable[Correction]) -> dict[int, tuple[Correction, ...]]:
     found: dict[int, tuple[Correction, ...]] = {}
-    for one in _approved(session, Assessment.participant_id == participant_id):
+    for one in corrections:
         found[one.submission_id] = (*found.get(one.submission_id, ()), one)
     return found
 

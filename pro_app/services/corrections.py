@@ -28,7 +28,15 @@ from pro_app.models import (
     Staff,
     Submission,
 )
-from pro_app.services import audit, corrected, correction_checks, signed_record, signing
+from pro_app.services import (
+    answer_alerts,
+    audit,
+    corrected,
+    correction_checks,
+    signed_record,
+    signing,
+    studies,
+)
 from pro_app.services.corrected import effective
 from pro_app.services.correction_checks import Held, Wanted, own_place
 from pro_app.services.signing import NotAllowed, Refused
@@ -167,7 +175,7 @@ def decide(
     now: datetime,
 ) -> CorrectionDecision:
     """Approve or reject a request with the investigator's signature; approving a new answer
-    scores the answers anew.
+    scores the answers anew, and looks for alerts where answers are watched.
 
     The caller has made sure that the person is there and means it. Raises NotAllowed (also for
     who made the request: four eyes), Decided, Stale (only when approving), or Refused for a text.
@@ -277,7 +285,8 @@ def _score_anew(
     correction: Correction,
     now: datetime,
 ) -> None:
-    """Score the answers as they are after a correction, beside all earlier scores."""
+    """Score the answers as they are after a correction, beside all earlier scores, and look
+    whether they raise an alert, or one no more."""
     instrument = library.instruments[held.assessment.instrument]
     codes = {item: one["code"] for item, one in effective(session, held.submission).items()}
     entries = []
@@ -305,6 +314,8 @@ def _score_anew(
         entries.append(
             audit.Entry("system", "score", place, new=str(rows[0]["algorithm"]), detail=detail)
         )
+    version = studies.definition_of(session, library, study, held.submission.study_version)
+    entries += answer_alerts.look(session, version, instrument, held.submission, codes, now)
     if entries:
         _tell(session, held, now, entries)
 

@@ -63,6 +63,16 @@ class Notices:
         )
         return f"{words.text}\n\n{address}\n\n{ending}\n"
 
+    def staff(self, language: str) -> Words:
+        """That something waits for a person of staff."""
+        gettext = self._catalogues[language].gettext
+        return Words(gettext("Something waits for you"), gettext("Please sign in to see it."))
+
+    def staff_letter(self, language: str, words: Words, address: str) -> str:
+        """The text of an e-mail to a person of staff around these words."""
+        gettext = self._catalogues[language].gettext
+        return f"{words.text}\n\n{address}\n\n{gettext('Please do not reply.')}\n"
+
     def app_name(self, language: str) -> str:
         """What the installed app is called under its icon and above its messages."""
         return self._catalogues[language].gettext("My answers")

@@ -96,6 +96,20 @@ class PostOffice:
             message_id=f"<{public_id}@{host}>",
         )
 
+    def staff_letter(self, public_id: str, email: str, language: str) -> Letter:
+        """An e-mail to a person of staff that says that something waits, and no word of what;
+        its key is (public id, None)."""
+        host = urlsplit(self.public_url).hostname or "localhost"
+        words = self.notices.staff(language)
+        return Letter(
+            key=(public_id, None),
+            to=email,
+            subject=words.title,
+            text=self.notices.staff_letter(language, words, f"{self.public_url}/staff/"),
+            language=language.replace("_", "-"),
+            message_id=f"<{public_id}@{host}>",
+        )
+
     def send(
         self, pushes: Iterable[Push], letters: Iterable[Letter]
     ) -> Mapping[tuple[str, int | None], Outcome]:

@@ -27,6 +27,7 @@ class CurrentStudy:
     `instruments` are those that any of its versions names, with every scoring that any of them
     names, in the order in which they came: what was asked once is scored and exported for ever.
     `since` tells of what an amendment asks, at a timepoint by an instrument, when it was loaded.
+    `watched` says whether any version has answers watched for care: the alerts of that time stay.
     """
 
     id: int
@@ -34,6 +35,7 @@ class CurrentStudy:
     definition: StudyDefinition
     instruments: tuple[StudyInstrument, ...]
     since: Mapping[Asked, datetime] = field(default_factory=dict)
+    watched: bool = False
 
     def scorings(self, instrument: str) -> tuple[str, ...]:
         """The scorings of an instrument of any version; KeyError if none names it."""
@@ -102,8 +104,9 @@ _newest = (
 )
 # by the newest version's fingerprint, which covers the versions before it
 _parsed: dict[
-    str, tuple[StudyDefinition, tuple[StudyInstrument, ...], Mapping[Asked, datetime]]
+    str, tuple[StudyDefinition, tuple[StudyInstrument, ...], Mapping[Asked, datetime], bool]
 ] = {}
+_earlier: dict[str, StudyDefinition] = {}  # versions that are no longer in force, likewise
 
 
 def current(session: Transaction, library: Library, study_id: int) -> CurrentStudy:
@@ -118,7 +121,7 @@ def current(session: Transaction, library: Library, study_id: int) -> CurrentStu
         contents = [content for content, _ in versions]
         definition = parse_study(contents[-1], library.instruments)
         since = _since(definition, [(content, loaded_at) for content, loaded_at in versions])
-        _parsed[fingerprint] = (definition, _instruments(contents), since)
+        _parsed[fingerprint] = (definition, _instruments(contents), since, _watched(contents))
     return CurrentStudy(study_id, number, *_parsed[fingerprint])
 
 
@@ -128,6 +131,10 @@ def _instruments(contents: Sequence[Mapping[str, Any]]) -> tuple[StudyInstrument
         for entry in content["instruments"]:
             found.setdefault(entry["code"], {}).update(dict.fromkeys(entry["scorings"]))
     return tuple(StudyInstrument(code, tuple(scorings)) for code, scorings in found.items())
+
+
+def _watched(contents: Sequence[Mapping[str, Any]]) -> bool:
+    return any(content.get("monitoring", {}).get("watched", False) for content in contents)
 
 
 def _since(
@@ -189,6 +196,22 @@ def parsed(study_id: int, version: int, fingerprint: str) -> CurrentStudy | None
     """A version whose fingerprint was just read, if this process has parsed the same content."""
     found = _parsed.get(fingerprint)
     return None if found is None else CurrentStudy(study_id, version, *found)
+
+
+def definition_of(
+    session: Session, library: Library, study: CurrentStudy, number: int
+) -> StudyDefinition:
+    """The definition of any version of a study, as it was loaded."""
+    if number == study.version:
+        return study.definition
+    fingerprint, content = session.execute(
+        sa.select(StudyVersion.fingerprint, StudyVersion.definition).where(
+            StudyVersion.study_id == study.id, StudyVersion.number == number
+        )
+    ).one()
+    if fingerprint not in _earlier:
+        _earlier[fingerprint] = parse_study(content, library.instruments)
+    return _earlier[fingerprint]
 
 
 def find(session: Session, code: str | None) -> Study | None:

@@ -16,7 +16,7 @@ from pro_app.core.instruments import Instrument
 from pro_app.core.scoring import Score as ScaleScore
 from pro_app.core.scoring import score
 from pro_app.models import Reminder, Score, Submission, SubmitOperation, Transaction
-from pro_app.services import answers, audit, reminders
+from pro_app.services import answer_alerts, answers, audit, reminders
 from pro_app.services.assessments import Known
 from pro_app.services.studies import CurrentStudy
 
@@ -119,6 +119,8 @@ def submit(
         scores = score_answers(instrument, scoring, current)
         entries.append(_keep_scores(session, assessment, submission.id, scores))
     session.flush()
+    codes = {item: answer.code for item, answer in current.items()}
+    entries += answer_alerts.look(session, study.definition, instrument, submission, codes, now)
     audit.record(session, audit.participant_stream(assessment.participant_id), now, entries)
     return Receipt(short(receipt), now, row["late"], first=True)
 

@@ -20,6 +20,7 @@ from pro_app.models import Database
 from pro_app.services import checks
 from pro_app.web import (
     access,
+    alerts,
     contacts,
     coordinator,
     copy,
@@ -127,6 +128,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
         missed,
         trail,
         copy,
+        alerts,
     ):
         app.register_blueprint(rooms.blueprint)
     if settings.demo:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 
+from pro_app.services import answer_alerts, completion, participants, to_enter
 from pro_app.services import board as morning
-from pro_app.services import completion, participants, to_enter
 from pro_app.services import rates as completion_rates
-from pro_app.web import staff_access, staff_words
+from pro_app.web import alerts, staff_access, staff_words
 from pro_app.web.house import house
 from pro_app.web.staff_access import PEOPLE, staff_only
 
@@ -25,8 +25,10 @@ def board() -> str:
         found = morning.board(database, here.study, house().library, covered, now)
         sites = participants.sites(database, here.study.id, covered)
         sheets = to_enter.count_to_check(database, here.study, covered, here.person.staff_id)
+        alarming = answer_alerts.waiting(database, here.study, alerts.whose(here))
     return render_template(
         "coordinator/board.html",
+        alerts=alarming,
         found=found,
         to_check=sheets,
         sites=sites,

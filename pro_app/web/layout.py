@@ -60,7 +60,17 @@ def languages() -> tuple[str, ...]:
 
 
 def help_text(study: StudyDefinition) -> str:
-    """Whom to call, on every page."""
+    """Whether answers are watched, and whom to call, on every page."""
+    promise = study.monitoring.promise.get(language())
+    if promise is not None:
+        promised: str = _(
+            "%(promise)s Nobody watches in between: please never rely on it. If you feel unwell, "
+            "call %(telephone)s. In an emergency, call %(emergency)s.",
+            promise=promise,
+            telephone=study.telephone,
+            emergency=study.emergency,
+        )
+        return promised
     text: str = _(
         "Nobody watches your answers as you give them. If you feel unwell, call %(telephone)s. "
         "In an emergency, call %(emergency)s.",

@@ -10,7 +10,7 @@ from pro_app.models import Participant
 from pro_app.services import participants
 from pro_app.web import staff_words
 from pro_app.web.house import house
-from pro_app.web.staff_access import PEOPLE
+from pro_app.web.staff_access import PEOPLE, is_watched
 
 
 def pages() -> list[tuple[str, str, tuple[str, ...]]]:
@@ -23,6 +23,7 @@ def pages() -> list[tuple[str, str, tuple[str, ...]]]:
         ("contacts.index", _("Calls and notes"), PEOPLE),
         ("entry.index", _("On paper"), PEOPLE),
         ("trail.participant", _("Record"), PEOPLE),
+        *([("alerts.of_participant", _("Alerts"), PEOPLE)] if is_watched() else []),
     ]
 
 

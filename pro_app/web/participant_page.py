@@ -13,6 +13,7 @@ from pro_app.core.schedule import ENROLMENT, LocalDay
 from pro_app.core.study import LANGUAGES
 from pro_app.models import Participant
 from pro_app.services import (
+    answer_alerts,
     audit,
     enrolment,
     phones,
@@ -24,7 +25,7 @@ from pro_app.services import (
 from pro_app.services.enrolment import EnrolmentError
 from pro_app.services.reminders import PauseError
 from pro_app.services.schedule import ScheduleError
-from pro_app.web import participant_frame, staff_access, staff_forms, staff_words
+from pro_app.web import alerts, participant_frame, staff_access, staff_forms, staff_words
 from pro_app.web.enrol import card_page
 from pro_app.web.house import house
 from pro_app.web.staff_access import PEOPLE, Page, staff_only
@@ -57,6 +58,7 @@ def _page(person: Participant, fault: tuple[str, str] | None = None) -> str:
             "found": timeline.timeline(database, here.study, house().library, person, now),
             "reach": reachability.reachability(database, person.id, now),
             "phones": phones.joined(database, person.id, now),
+            "alerts": answer_alerts.waiting(database, here.study, alerts.whose(here), person.id),
             **participant_frame.frame(person, "participant_page.overview"),
         }
     return render_template(

@@ -85,9 +85,10 @@ def forget(response: BaseResponse) -> None:
 
 
 def rooms() -> list[tuple[str, str, tuple[str, ...]]]:
-    """The staff's rooms: endpoint, name, and whose they are."""
+    """The staff's rooms in the study of the address: endpoint, name, and whose they are."""
     return [
         ("coordinator.board", _("Today"), PEOPLE),
+        *([("alerts.index", _("Alerts"), PEOPLE)] if is_watched() else []),
         ("coordinator.matrix", _("Participants"), PEOPLE),
         ("coordinator.rates", _("Completion"), PEOPLE),
         ("enrol.form", _("Enrol"), ("coordinator",)),
@@ -98,6 +99,11 @@ def rooms() -> list[tuple[str, str, tuple[str, ...]]]:
         ("trail.study", _("Record"), ("administrator", "investigator")),
         ("copy.index", _("Copy"), ("investigator",)),
     ]
+
+
+def is_watched() -> bool:
+    """Whether the study in the address has, or ever had, answers watched for care."""
+    return g.get("post") is not None and post().study.watched
 
 
 def words() -> dict[str, Any]:

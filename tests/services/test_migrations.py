@@ -183,6 +183,10 @@ def test_foreign_keys_have_an_index_or_a_reason() -> None:
         ("tablet_session", "staff_id"),  # found from the participant
         ("transcription", "entered_by"),  # found from the assessment
         ("transcription", "checked_by"),
+        ("answer_alert", "submission_id"),  # first of a unique constraint
+        ("answer_alert", "acknowledged_by"),  # found from the participant
+        ("alert_letter", "alert_id"),  # first of a unique constraint
+        ("alert_letter", "staff_id"),  # found from what is due
     }
     for table in Base.metadata.tables.values():
         for column in table.columns:

@@ -100,6 +100,13 @@ STAFF: list[tuple[str, Row]] = [  # what belongs to a person of staff; the first
                        "completed_on": MORNING.date(), "reference": "x", "language": "en",
                        "wording": "x", "entered_by": 1, "values": {}, "settled": {},
                        "entered_at": MORNING, "checked_by": 2, "checked_at": MORNING}),
+    ("answer_alert", {"public_id": "x", "submission_id": 1, "rule": "pain", "raised_at": MORNING,
+                      "due_at": MORNING + HOUR, "for_coordinators": False,
+                      "escalate_to": "investigator", "acknowledged_at": MORNING,
+                      "acknowledged_by": 1, "note": "Called"}),
+    ("alert_letter", {"public_id": "x", "alert_id": 1, "staff_id": 1, "step": "raised",
+                      "state": "planned", "planned_for": MORNING, "due_at": MORNING,
+                      "attempts": 0}),
 ]  # fmt: skip
 
 
@@ -137,6 +144,8 @@ FRESH = {  # what makes a copy of a row differ where it must
     "correction_decision": {"correction_id": 2},  # the copy above
     "corrected_score": {"scale": "another"},
     "sign_off": {"public_id": "another"},
+    "answer_alert": {"public_id": "another", "rule": "another"},
+    "alert_letter": {"public_id": "another", "step": "escalated"},
 }
 
 
@@ -175,6 +184,10 @@ TWICE: list[tuple[str, Row]] = [
     ("correction_decision", {"correction_id": 1}),
     ("corrected_score", {"scale": None}),
     ("sign_off", {"public_id": None}),
+    ("answer_alert", {"public_id": None}),
+    ("answer_alert", {"rule": None}),
+    ("alert_letter", {"public_id": None}),
+    ("alert_letter", {"step": None}),
 ]
 IMPOSSIBLE: list[tuple[str, Row, str]] = [
     ("assessment", {"closes_at": MORNING - HOUR}, "ck_assessment_"),
@@ -230,6 +243,13 @@ IMPOSSIBLE: list[tuple[str, Row, str]] = [
     ("tablet_session", {"confirmed_by": None}, "ck_tablet_session_confirmed"),
     ("tablet_session", {"ended_how": "stolen"}, "ck_tablet_session_ended_how"),
     ("tablet_session", {"ended_at": None}, "ck_tablet_session_ended"),
+    ("answer_alert", {"escalate_to": "researcher"}, "ck_answer_alert_escalate_to"),
+    ("answer_alert", {"due_at": MORNING}, "ck_answer_alert_due"),
+    ("answer_alert", {"acknowledged_at": None}, "ck_answer_alert_acknowledged"),
+    ("answer_alert", {"acknowledged_by": None}, "ck_answer_alert_acknowledged"),
+    ("answer_alert", {"note": None}, "ck_answer_alert_acknowledged"),
+    ("alert_letter", {"step": "again"}, "ck_alert_letter_step"),
+    ("alert_letter", {"state": "lost"}, "ck_alert_letter_state"),
 ]  # fmt: skip
 
 

@@ -45,6 +45,7 @@ STAFF_FOLDERS = {
     "missed",
     "trail",
     "copy",
+    "alerts",
 }
 # receipts, codes and keys, in groups of four
 RECEIPT = re.compile(r"[0-9A-F]{4}(-[0-9A-F]{4}){2}|\b([A-Z0-9]{4} )+[A-Z0-9]{4}\b")
