@@ -139,8 +139,11 @@ def _staff(session: Session, study: CurrentStudy, now: datetime) -> Iterator[Mis
     ).all()
     if not any(row.role == "administrator" for row in rows):
         yield Missing("no_administrator")
+    enrolling = [site.code for site in study.definition.sites]  # an earlier version's do no more
     for site in session.scalars(
-        sa.select(Site).where(Site.study_id == study.id).order_by(Site.code)
+        sa.select(Site)
+        .where(Site.study_id == study.id, Site.code.in_(enrolling))
+        .order_by(Site.code)
     ):
         there = {row.role for row in rows if row.site_id in {None, site.id}}
         for role in ("coordinator", "investigator"):

@@ -176,24 +176,23 @@ def step(one: Step) -> str:
 @dataclass(frozen=True, slots=True)
 class Ready:
     """A thing that is missing, in words: what, what to do about it, the languages it concerns,
-    and what the operator looks for by name."""
+    what the operator looks for by name, and whether the register is where it is done."""
 
     what: str
     remedy: str
-    languages: tuple[str, ...] = ()
-    name: str = ""
+    languages: tuple[str, ...]
+    name: str
+    of_staff: bool
 
 
 def ready(one: Missing, instruments: Mapping[str, str], moment: Callable[..., str]) -> Ready:
     """A line of what is not ready for going live."""
     about = instruments.get(one.about, one.about)
     since = "" if one.since is None else moment(one.since)
-    what, remedy, name = {
-        **_of_the_protocol(one, about),
-        **_of_the_staff(one),
-        **_of_the_installation(one, since),
-    }[one.code]
-    return Ready(str(what), str(remedy), one.languages, name)
+    of_staff = _of_the_staff(one)
+    says = _of_the_protocol(one, about) | of_staff | _of_the_installation(one, since)
+    what, remedy, name = says[one.code]
+    return Ready(str(what), str(remedy), one.languages, name, one.code in of_staff)
 
 
 Said = dict[str, tuple[str, str, str]]

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.models import Site, Staff, StaffInvitation, StaffRole, Study
-from pro_app.services import audit, delegation, register, secrets, staff, staff_sign_in
+from pro_app.services import audit, delegation, secrets, staff, staff_sign_in
 from pro_app.services.delegation import Newcomer, Scope
 from pro_app.services.staff import StaffError
 from tests.conftest import KEY, MORNING
@@ -98,8 +98,10 @@ def test_a_scope_of_one_site_reaches_no_further(site: Place) -> None:
                 ),
             )
         both = delegation.add(session, whole, NEWCOMER, "coordinator", other, KEY, LATER)
-        delegation.grant(session, scope, _id(session, both.public_id), "coordinator", own, LATER)
-        staff_id = _id(session, both.public_id)
+        delegation.grant(
+            session, scope, account_id(session, both.public_id), "coordinator", own, LATER
+        )
+        staff_id = account_id(session, both.public_id)
         refused("elsewhere", lambda: delegation.renew(session, scope, staff_id, KEY, LATER))
         refused("elsewhere", lambda: delegation.renew(session, scope, whole.staff_id, KEY, LATER))
         for role in staff.living_roles(session, staff_id, LATER):
@@ -118,7 +120,7 @@ def test_a_scope_of_one_site_reaches_no_further(site: Place) -> None:
         refused("disabled", lambda: delegation.renew(session, whole, staff_id, KEY, LATER))
 
 
-def _id(session: Session, public_id: str) -> int:
+def account_id(session: Session, public_id: str) -> int:
     return session.scalars(sa.select(Staff.id).where(Staff.public_id == public_id)).one()
 
 
@@ -148,7 +150,7 @@ def test_without_a_role_there_is_no_invitation(site: Place) -> None:
     with site.database.writing() as session:
         scope = administrator(session, site.study.id, "chief@hospital.example")
         added = delegation.add(session, scope, NEWCOMER, "coordinator", None, KEY, LATER)
-        staff_id = _id(session, added.public_id)
+        staff_id = account_id(session, added.public_id)
         (role,) = staff.living_roles(session, staff_id, LATER)
         delegation.end_role(session, scope, staff_id, role.id, LATER)
         refused("no_role", lambda: delegation.renew(session, scope, staff_id, KEY, LATER))
@@ -193,29 +195,3 @@ def test_nobody_gives_a_role_to_themselves(site: Place) -> None:
             "own",
             lambda: delegation.grant(session, scope, scope.staff_id, "investigator", None, LATER),
         )
-
-
-def test_the_register_tells_how_each_account_stands(site: Place) -> None:
-    with site.database.writing() as session:
-        scope = administrator(session, site.study.id, "chief@hospital.example")
-        delegation.add(session, scope, NEWCOMER, "coordinator", here(session), KEY, LATER)
-        gone = Newcomer("gone@hospital.example", "Gone", "ms", date(2026, 1, 5))
-        added = delegation.add(session, scope, gone, "researcher", None, KEY, LATER)
-        delegation.end_account(session, scope, _id(session, added.public_id), LATER)
-        staff_sign_in.start(session, scope.staff_id, LATER, "code")
-
-    def told(moment: timedelta, sites: frozenset[int] | None = None) -> dict[str, str]:
-        with site.database.reading() as session:
-            found = register.register(session, site.study.id, sites, LATER + moment)
-            return {one.name: one.state for one in found.accounts}
-
-    assert told(timedelta()) == {"Aminah": "invited", "Gone": "ended", "Somebody": "active"}
-    assert told(timedelta(days=1))["Aminah"] == "expired"
-    with site.database.reading() as session:
-        elsewhere = frozenset({here(session, "02")})
-        found = register.register(session, site.study.id, None, LATER, living=True)
-    assert told(timedelta(), elsewhere) == {"Gone": "ended", "Somebody": "active"}
-    assert [(one.name, one.signed_in_at) for one in found.accounts] == [
-        ("Aminah", None),
-        ("Somebody", LATER),
-    ]

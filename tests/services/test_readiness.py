@@ -205,6 +205,8 @@ def test_a_role_at_one_site_leaves_the_other_without(stage: Stage) -> None:
 
     stage.write(move)
     assert stage.missing() == [Missing("no_coordinator", "01")]
+    stage.amend(sites=stage.trial.content["sites"][1:])
+    assert stage.missing() == [], "a site that enrols no more needs nobody"
 
 
 @pytest.mark.parametrize("lost", ["password_hash", "totp_secret"])

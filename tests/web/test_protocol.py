@@ -39,6 +39,7 @@ def calendar(site: Site) -> None:
     """The tests' study, with the trial's calendar and reminders."""
     library = site.library
     content = read_study_file(TRIAL, library.instruments) | {"code": "test"}
+    content["timepoints"][1]["retroactive"] = True
     with site.database.writing() as session:
         site.study = studies.load(session, library, content, site.clock())
 
@@ -123,6 +124,7 @@ def test_the_room_says_what_the_protocol_says(desk: Desk, web_site: Site) -> Non
     for words in (
         "3 days before at 06:00", "3 days after at 23:00", "28 days after", "on the day itself",
         "to be answered before: Infusion", "every 12 months until 31 Dec 2029", "Month 36",
+        "also expected of those whose time for it had passed", "they are read by the eye alone",
         "Messages go between 08:00 and 20:00", "on the day it opens",
         "when 50 % of the time is over", "day 1, 09:00",
         "left out if an earlier message was opened",
