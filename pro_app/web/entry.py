@@ -192,23 +192,13 @@ def _find(database: Session, person: Participant, sheet: str) -> _Sheet:
 @blueprint.get("/participants/<number>/paper/<sheet>")
 @staff_only(*PEOPLE)
 def sheet(number: str, sheet: str) -> str:
-    """A sheet, for what is to be done with it by who looks at it.
-
-    Who settles what two others have entered reads answers, and that is put on record.
-    """
-    person = staff_access.participant(number, *PEOPLE)
-    me = staff_access.post().person.staff_id
-    with house().database.reading() as database:
-        found = _find(database, person, sheet)
-        read = found.step == "settle" and found.row.checked_by != me
-    if read:
-        with house().database.writing() as database:
-            transcription.note_reading(database, sheet, me, house().clock())
-    return _sheet_page(person, sheet, None, None)
+    """A sheet, for what is to be done with it by who looks at it."""
+    return _sheet_page(staff_access.participant(number, *PEOPLE), sheet, None, None)
 
 
 def _sheet_page(person: Participant, sheet: str, typed: Form | None, fault: Fault | None) -> str:
     """`typed` is what was sent and could not be taken, because of the `fault`."""
+    _note_reading(person, sheet)
     with house().database.reading() as database:
         person = database.get_one(Participant, person.id)
         found = _find(database, person, sheet)
@@ -239,6 +229,16 @@ def _sheet_page(person: Participant, sheet: str, typed: Form | None, fault: Faul
         undone=row.state in UNDONE,
         **values,
     )
+
+
+def _note_reading(person: Participant, sheet: str) -> None:
+    """Put on record that somebody reads what two others have entered, to settle it for them."""
+    me = staff_access.post().person.staff_id
+    with house().database.reading() as database:
+        found = _find(database, person, sheet)
+    if found.step == "settle" and found.row.checked_by != me:
+        with house().database.writing() as database:
+            transcription.note_reading(database, sheet, me, house().clock())
 
 
 def _shown(found: _Sheet, typed: Form | None) -> tuple[dict[str, str], Mapping[str, Any]]:

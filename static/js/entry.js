@@ -1,8 +1,10 @@
 /**
  * Typing a paper questionnaire in: the number of an option chooses it and goes on to the next
- * question, minus says that it was left empty, Backspace goes back. Keys count only while a
- * question has the focus.
+ * question, minus says that it was left empty, a slash that it does not apply, and Backspace goes
+ * back. Keys count only while a question has the focus.
  */
+/** @type {Record<string, string>} */
+const SIGNS = { "-": "skipped", "/": "not_applicable" };
 const questions = /** @type {HTMLFieldSetElement[]} */ ([...document.querySelectorAll("[data-typed]")]);
 const hint = document.querySelector("[data-keys]");
 if (hint instanceof HTMLElement) hint.hidden = false;
@@ -31,13 +33,14 @@ questions.forEach((question, place) => {
       go(questions[place - 1]);
       return;
     }
-    const value = press.key === "-" ? "skipped" : press.key;
+    const value = SIGNS[press.key] ?? press.key;
     const chosen = options(question).find((one) => one.value === value);
     if (!chosen) return;
     press.preventDefault();
     chosen.checked = true;
     const next = questions[place + 1];
+    const button = question.form?.querySelector("button:not([formaction])");
     if (next) go(next);
-    else chosen.focus();
+    else if (button instanceof HTMLElement) button.focus();
   });
 });

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.web.test_staff_languages import Sighted
 
 MYKAD = "900101-14-5678"
-NUMBER = "01-301"
+NUMBER = "01-383"
 CALL = {"channel": "telephone", "outcome": "no_answer", "text": "", "about": "", "day": "",
         "time": ""}  # fmt: skip
 

@@ -10,16 +10,19 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from pro_app.config import ROOT
 from pro_app.models import Assessment, AuditEntry, Submission, Transcription
 from tests.conftest import Enrolled, Site, TestClock
 from tests.pages import Browser
+from tests.web.test_languages import rendered
 from tests.web.test_staff import Desk, at, invite, signed_in
 
 if TYPE_CHECKING:
     from tests.web.test_staff_languages import Sighted
 
+__all__ = ["rendered"]
 MYKAD = "900101-14-5678"
-NUMBER = "01-301"
+NUMBER = "01-381"
 TODAY = "2026-11-23"
 PAPER = {"completed_on": TODAY, "completed_time": "08:30", "language": "ta", "reference": "box 7"}
 
@@ -117,6 +120,9 @@ def test_two_people_enter_the_same_and_it_is_submitted(
     assert made.mode == "paper"
     assert made.answers["LQ04"]["state"] == "skipped"
     assert made.answers["LQ01"]["code"] == 1
+    for browser in (desk, second):
+        browser.get(sheet)
+        assert browser.page.tags_of("pick") == [], "nobody sees the answers again"
     second.get(at(web_site, f"/participants/{NUMBER}"))
     assert "on paper" in second.page.text
     second.get(papers(web_site))
@@ -355,8 +361,8 @@ def test_a_sheet_of_somebody_else_is_not_found(
 ) -> None:
     """Not even by the number of a participant whom one may see."""
     sheet = begin(desk, web_site, about)
-    web_site.enrol("01-302")
-    other = at(web_site, "/participants/01-302/paper")
+    web_site.enrol("01-382")
+    other = at(web_site, "/participants/01-382/paper")
     name = sheet.rpartition("/")[2]
     token = desk.page.token()
     assert desk.client.get(f"{other}/{name}").status_code == 404
@@ -443,7 +449,7 @@ def walk(desk: Sighted, site: Site) -> None:
 
 def walk_first(desk: Sighted, site: Site, about: Assessment) -> None:
     """Entering: paper and an interview."""
-    given = PAPER | {"language": desk.language}
+    given = PAPER | {"language": desk.language, "reference": "7"}
     for mode in ("interview", "paper"):
         new = papers(site, f"/new/{about.public_id}")
         desk.get(f"{new}?mode={mode}")
@@ -539,10 +545,14 @@ def entered_by_another(desk: Sighted, site: Site, about: Assessment) -> str:
     return papers(site, f"/{name}")
 
 
-def test_every_page_and_fault_is_there(app: Flask, web_site: Site, clock: TestClock) -> None:
+def test_every_page_and_fault_is_there(
+    app: Flask, web_site: Site, clock: TestClock, rendered: set[str]
+) -> None:
     from tests.web.test_staff_languages import Sighted
 
     desk = Sighted(app, clock, "en")
     desk.set_up(invite(web_site))
     walk(desk, web_site)
     assert desk.pages > 50
+    pages = {f"entry/{one.name}" for one in (ROOT / "templates/entry").glob("[a-z]*.html")}
+    assert pages <= rendered
