@@ -24,8 +24,8 @@ from huey.registry import Message
 from pro_app import worker
 from pro_app.config import ROOT, Settings
 from pro_app.core.library import Library
-from pro_app.models import Alarm, AuditCheckpoint, Database, Reminder
-from pro_app.services import audit, reach, sending
+from pro_app.models import Alarm, AuditCheckpoint, Database, Reminder, TabletSession
+from pro_app.services import audit, reach, sending, staff
 from pro_app.services.reminders import Planning
 from pro_app.wiring import post_office
 from pro_app.worker import ClockGuard, Ticker, make_consumer, make_queue
@@ -204,6 +204,24 @@ def test_a_tick_plans_too(ticker: Ticker, site: Trial) -> None:
     opened = site.assessments(person)["unscheduled", 1, "lupusqol"]
     assert opened.planned_at is not None
     assert opened.id in {one.assessment_id for one in site.reminders(person)}
+
+
+def test_a_tick_ends_a_tablet_that_was_put_down(
+    ticker: Ticker, site: Trial, clock: TestClock
+) -> None:
+    person = site.enrol()
+    now = clock()
+    with site.database.writing() as session:
+        nurse = staff.add(session, "nurse@hospital.example", "Aminah", "en", now.date(), now)
+        row = {"token_hash": "x", "created_at": now, "seen_at": now}
+        session.add(TabletSession(participant_id=person.id, staff_id=nurse.id, **row))
+    ended = []
+    for _ in range(3):
+        ticker.tick()
+        with site.database.reading() as session:
+            ended.append(session.scalars(sa.select(TabletSession.ended_how)).one())
+        clock.forward(minutes=5)
+    assert ended == [None, None, "idle"]
 
 
 def test_a_tick_that_fails_is_logged_and_the_next_goes_on(

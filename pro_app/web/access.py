@@ -159,7 +159,7 @@ def admit() -> BaseResponse | None:
     if request.endpoint == "static":
         return None
     view = current_app.view_functions.get(request.endpoint or "")
-    if tablet_access.is_tablet():
+    if tablet_access.is_bound():
         return tablet_access.admit(view)
     if view is None:
         return None
@@ -265,7 +265,7 @@ def csrf_refused(_error: Exception) -> BaseResponse | tuple[str, int]:
         response = jsonify(error="csrf", csrf=generate_csrf())
         response.status_code = 400
         return response
-    if tablet_access.is_tablet() and g.get("guest") is None:
+    if tablet_access.is_bound() and g.get("guest") is None:
         return redirect(url_for("tablet.hand_over"), 303)
     if (g.get("person") or g.get("guest")) is not None:
         fields = [(k, v) for k, v in request.form.items(multi=True) if k not in UNCARRIED]

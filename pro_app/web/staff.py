@@ -15,6 +15,8 @@ from pro_app.models import Staff
 from pro_app.services import enrolment, secrets, staff, staff_sign_in
 from pro_app.services.staff_sign_in import Result
 from pro_app.web import access, proof, staff_access, tablet_access
+from pro_app.services.staff_sign_in import Check, Result
+from pro_app.web import access, staff_access
 from pro_app.web.house import house
 from pro_app.web.staff_access import staff_only
 
@@ -118,7 +120,6 @@ def _begin(staff_id: int, how: str) -> BaseResponse:
     to = session.pop("staff_next", None) or url_for("staff.home")
     response = redirect(to, 303)
     staff_access.keep(response, token)
-    tablet_access.leave(response, staff_id)
     return response
 
 

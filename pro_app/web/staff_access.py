@@ -19,6 +19,7 @@ from pro_app.models import ROLES, Participant
 from pro_app.services import participants, staff, staff_sign_in, studies
 from pro_app.services.staff_sign_in import Person
 from pro_app.services.studies import CurrentStudy
+from pro_app.web import tablet_access
 from pro_app.web.house import house
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -73,9 +74,10 @@ def cookie() -> str:
 
 
 def keep(response: BaseResponse, token: str) -> None:
-    """Set the session's cookie; it ends with the browser."""
+    """Set the session's cookie; it ends with the browser. A tablet is the staff's again."""
     secure = not house().settings.plain_cookies
     response.set_cookie(cookie(), token, secure=secure, httponly=True, samesite="Lax")
+    tablet_access.leave(response, token)
 
 
 def forget(response: BaseResponse) -> None:

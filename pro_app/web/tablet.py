@@ -34,12 +34,12 @@ def confirm() -> str:
     return _confirm_page(request.args.get("by", ""))
 
 
-def _confirm_page(wish: str, fault: str | None = None) -> str:
-    """`wish` is `number` for who has a PIN and does not remember it."""
+def _confirm_page(wish: str, typed: str = "", fault: str | None = None) -> str:
+    """`wish` is `number` for who has a PIN and does not remember it; `typed` is no PIN."""
     with house().database.reading_rows() as database:
         pin = tablet.has_pin(database, guest().participant_id)
     by = "pin" if pin and wish != "number" else "number"
-    return render_template("tablet/confirm.html", by=by, has_pin=pin, fault=fault)
+    return render_template("tablet/confirm.html", by=by, typed=typed, has_pin=pin, fault=fault)
 
 
 @blueprint.post("/confirm")
@@ -55,15 +55,15 @@ def check() -> Page:
     if found is Confirmation.RIGHT:
         return redirect(url_for("tablet_sheet.listed"), 303)
     if by == "pin":
-        return _confirm_page(by, _("This is not the right PIN. Please try again.")), 422
+        return _confirm_page(by, fault=_("This is not the right PIN. Please try again.")), 422
     fault = _("This is not the end of your number. Please look at your card, and try again.")
-    return _confirm_page(by, fault), 422
+    return _confirm_page(by, given, fault), 422
 
 
 @blueprint.get("/notice")
-@on_tablet("confirmed")
+@on_tablet("confirmed", once=True)
 def notice() -> str:
-    """The privacy notice: to be accepted first when it is new or a year old, else to read."""
+    """The privacy notice, when it is new or a year old."""
     return _notice_page()
 
 
@@ -72,7 +72,7 @@ def _notice_page(fault: str | None = None) -> str:
 
 
 @blueprint.post("/notice")
-@on_tablet("confirmed")
+@on_tablet("confirmed", once=True)
 def accept_notice() -> Page:
     """Accept the notice that is in force."""
     if request.form.get("accept") != "yes":

@@ -14,19 +14,20 @@ from typing import Any, TypeVar
 from flask import g, jsonify, redirect, request, session, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from pro_app.services import joining, tablet
+from pro_app.services import joining, staff_sign_in, tablet
 from pro_app.services.tablet import Guest
-from pro_app.web import layout, staff_access
+from pro_app.web import layout
 from pro_app.web.house import house
 from pro_app.web.locale import COOKIE_AGE
 
 View = TypeVar("View", bound=Callable[..., Any])
 STAGES = ("over", "handed", "confirmed", "answering")
 OVER = "over"  # what the cookie holds when the session has ended
-WAY_OUT = frozenset(  # what the staff need to take the tablet back
+# what the staff need to take the tablet back; those of the demonstration have no password
+WAY_OUT = frozenset(
     {
         "staff.sign_in", "staff.check_password", "staff.second", "staff.check_second",
-        "staff.choose_language",
+        "staff.choose_language", "demo.people", "demo.enter_staff",
     }
 )  # fmt: skip
 SLACK = timedelta(seconds=90)  # the page ends by itself so long before the server would
@@ -71,6 +72,11 @@ def is_tablet() -> bool:
     return cookie() in request.cookies
 
 
+def is_bound() -> bool:
+    """Whether this request is for the tablet to answer: it is one, and this is no way out."""
+    return is_tablet() and request.endpoint not in WAY_OUT
+
+
 def guest() -> Guest:
     """The participant before the tablet; only for views of a stage after `over`."""
     found: Guest = g.guest
@@ -85,8 +91,6 @@ def words() -> dict[str, Any]:
 def admit(view: Any) -> BaseResponse | None:
     """Before every request of the tablet: lead it back to its own pages, and there to the one whose
     turn it is."""
-    if request.endpoint in WAY_OUT:
-        return staff_access.admit(view)
     if getattr(view, "audience", None) != "tablet":
         if request.is_json or getattr(view, "for_script", False):
             response = jsonify(error="device")
@@ -132,13 +136,15 @@ def ended(how: str) -> BaseResponse:
     return response
 
 
-def leave(response: BaseResponse, staff_id: int) -> None:
-    """Somebody of the staff has signed in: this browser is no longer the tablet."""
+def leave(response: BaseResponse, staff_token: str) -> None:
+    """Somebody of the staff has signed in, whatever the way: this browser is the tablet no more."""
     if not is_tablet():
         return
+    now = house().clock()
     with house().database.writing() as database:
         found = tablet.find(database, request.cookies[cookie()])
-        if found is not None:
-            tablet.end(database, found, "staff", house().clock(), staff_id)
+        person = staff_sign_in.person_of(database, staff_token, now)
+        if found is not None and person is not None:
+            tablet.end(database, found, "staff", now, person.staff_id)
     secure = not house().settings.plain_cookies
     response.delete_cookie(cookie(), secure=secure, samesite="Lax")

@@ -84,6 +84,10 @@ function show(address, text) {
   first?.focus({ preventScroll: true });
 }
 
+/** Where a form goes; its own `action` may be a button of that name.
+ * @param {HTMLFormElement} form */
+const target = (form) => form.getAttribute("action") ?? "";
+
 /** A form's values, with the button that was pressed.
  * @param {HTMLFormElement} form @param {?HTMLElement} [button] */
 function values(form, button) {
@@ -95,7 +99,7 @@ function values(form, button) {
 /** Tell the study that somebody is there. @param {HTMLFormElement} form */
 function stay(form) {
   heard = Date.now();
-  return fetch(form.action, { method: "POST", body: values(form) }).catch(() => {});
+  return fetch(target(form), { method: "POST", body: values(form) }).catch(() => {});
 }
 
 /** Nobody is there: keep what was chosen last, and give the screen back. */
@@ -111,9 +115,9 @@ async function end() {
   if (item?.isConnected && chosen && !chosen.defaultChecked) {
     const body = values(item);
     body.set("action", "stop");
-    await go(item.action, body);
+    await go(target(item), body);
   }
-  if (over?.isConnected) await go(over.action, values(over));
+  if (over?.isConnected) await go(target(over), values(over));
   leaving = false;
 }
 
@@ -141,7 +145,7 @@ addEventListener("submit", (event) => {
     acted = Date.now();
     form.closest("dialog")?.close();
     stay(form);
-  } else if (!sending) go(form.action, values(form, event.submitter));
+  } else if (!sending) go(target(form), values(form, event.submitter));
 });
 addEventListener("click", (event) => {
   const link = /** @type {Element} */ (event.target).closest?.("a[href^='/tablet/']");

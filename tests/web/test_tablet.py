@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -19,13 +20,15 @@ from pro_app.models import (
     TabletSession,
 )
 from pro_app.services import reachability, tablet
+from pro_app.web.tablet_access import WAY_OUT
 from tests.conftest import PIN, Enrolled, Site, TestClock, snapshot
 from tests.pages import Browser
 from tests.services.test_export import exported
 from tests.web.test_access import AUDIENCES, address, rules
+from tests.web.test_demo import demonstration
 from tests.web.test_staff import Desk, at, desk, invite
 
-__all__ = ["desk"]
+__all__ = ["demonstration", "desk"]
 
 NUMBER, END = "01-246", "46"
 LIST = "/tablet/questionnaires"
@@ -262,6 +265,7 @@ def test_the_wrong_person_does_not_get_in(
     for given in ("", "47", "01-247", "6"):
         confirm(handed, given, status=422)
         assert 'aria-invalid="true"' in handed.page.text
+        assert f'name="given" value="{given}"' in handed.page.text
     handed.get(LIST)
     assert handed.path == "/tablet/confirm"
     confirm(handed, "99")
@@ -295,11 +299,6 @@ def test_the_page_and_the_text_are_the_participants(desk: Desk, web_site: Site) 
 
 
 # --- nothing else -------------------------------------------------------------------------------
-
-WAY_OUT = {
-    "staff.sign_in", "staff.check_password", "staff.second", "staff.check_second",
-    "staff.choose_language",
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("stage", ["handed", "held", "over"])
@@ -384,7 +383,7 @@ def test_nothing_is_taken_without_a_token(
     before = snapshot(web_site.database)
     for rule in rules(app):
         if AUDIENCES[rule.endpoint] == "tablet" and "POST" in (rule.methods or ()):
-            once = rule.endpoint == "tablet.check"  # over and done with: led on, unread
+            once = rule.endpoint in {"tablet.check", "tablet.accept_notice"}  # over: led on, unread
             response = held.client.post(address(rule, sheets[0], app), data={"choice": "1"})
             assert response.status_code == (303 if once else 400)
     assert snapshot(web_site.database) == before
@@ -452,6 +451,25 @@ def test_who_is_at_work_is_not_thrown_out(
         assert held.client.post("/tablet/stay", data={"csrf_token": token}).status_code == 204
     held.get(item(sheets[0], 1))
     assert held.path == item(sheets[0], 1)
+
+
+def test_the_demonstrations_staff_get_out_without_a_password(demonstration: Flask) -> None:
+    browser = Browser(demonstration)
+    browser.get("/demo/")
+    browser.post("/demo/staff/coordinator")
+    browser.get("/staff/demonstration/completion")
+    numbers = re.findall(r"/participants/([\w-]+)", browser.page.text)
+    for number in numbers:
+        browser.get(f"/staff/demonstration/participants/{number}/tablet")
+        if "are open for this participant" in browser.page.text:
+            browser.post(f"/staff/demonstration/participants/{number}/tablet")
+            break
+    assert browser.path == "/tablet/"
+    browser.get("/today")
+    assert browser.path == "/tablet/"
+    browser.get("/demo/")
+    browser.post("/demo/staff/investigator")
+    assert browser.path == "/staff/demonstration/today"
 
 
 def test_only_the_staff_get_out(held: Desk, web_site: Site, sheets: list[Assessment]) -> None:
@@ -659,6 +677,9 @@ def walk(desk: Desk, site: Site) -> None:
     closing = site.open(person, "month_3", closes=timedelta(minutes=5))[0]
     phone = Browser(desk.client.application)
     phone.join(person)
+    with site.database.writing() as session:
+        row = session.get_one(Participant, person.id)
+        row.notice_version = row.notice_at = None  # as if there were a new one
     hand_over(desk, site, person.number)
     desk.get("/tablet/confirm")
     confirm(desk, "864202", "pin", 422)
