@@ -16,11 +16,21 @@ from sqlalchemy.orm import Session
 
 from pro_app.core import alerts
 from pro_app.core.alerts import COORDINATOR, INVESTIGATOR, Codes, Rule, Values
+from pro_app.core.corrections import ANSWER, APPROVED
 from pro_app.core.instruments import Instrument
 from pro_app.core.library import Library
 from pro_app.core.scoring import score
 from pro_app.core.study import StudyDefinition
-from pro_app.models import AnswerAlert, Assessment, Database, Participant, Staff, Submission
+from pro_app.models import (
+    AnswerAlert,
+    Assessment,
+    Correction,
+    CorrectionDecision,
+    Database,
+    Participant,
+    Staff,
+    Submission,
+)
 from pro_app.services import alert_letters, audit, by_staff, signing, studies
 from pro_app.services.studies import CurrentStudy
 
@@ -234,7 +244,8 @@ def _at(sites: Sites) -> sa.ColumnElement[bool]:
 @dataclass(frozen=True, slots=True)
 class Listed:
     """An alert without the answers that raised it. `names` is the rule's, by language;
-    `acknowledged_by` the name of who did."""
+    `acknowledged_by` the name of who did. `misplaced`: by a correction the questionnaire belongs
+    to another participant or timepoint, or nowhere."""
 
     public_id: str
     number: str
@@ -250,6 +261,7 @@ class Listed:
     acknowledged_at: datetime | None
     acknowledged_by: str | None
     note: str | None
+    misplaced: bool
 
     def is_overdue(self, now: datetime) -> bool:
         """Whether somebody should have acknowledged it by now."""
@@ -299,18 +311,33 @@ def listed(
         query = _rows(study, whose).where(where).order_by(order, AnswerAlert.id).limit(most)
         if participant_id is not None:
             query = query.where(Participant.id == participant_id)
-        for alert, version, assessment, number, name in session.execute(query):
+        for alert, version, assessment, number, name, misplaced in session.execute(query):
             names = _names(session, study, library, version, alert.rule)
-            found.append(_listed(alert, assessment, number, names, name))
+            found.append(_listed(alert, assessment, number, names, name, misplaced))
     return found
+
+
+_misplaced = sa.exists().where(
+    Correction.submission_id == AnswerAlert.submission_id,
+    Correction.kind != ANSWER,
+    CorrectionDecision.correction_id == Correction.id,
+    CorrectionDecision.outcome == APPROVED,
+)
 
 
 def _rows(
     study: CurrentStudy, whose: Whose
-) -> sa.Select[AnswerAlert, int, Assessment, str, str | None]:
+) -> sa.Select[AnswerAlert, int, Assessment, str, str | None, bool]:
     """The alerts that the reader may know of, without any answer."""
     return (
-        sa.select(AnswerAlert, Submission.study_version, Assessment, Participant.number, Staff.name)
+        sa.select(
+            AnswerAlert,
+            Submission.study_version,
+            Assessment,
+            Participant.number,
+            Staff.name,
+            _misplaced,
+        )
         .join(AnswerAlert.submission)
         .join(Submission.assessment)
         .join(Assessment.participant)
@@ -333,6 +360,7 @@ def _listed(
     number: str,
     names: dict[str, str],
     acknowledged_by: str | None,
+    misplaced: bool,
 ) -> Listed:
     return Listed(
         public_id=alert.public_id,
@@ -349,4 +377,5 @@ def _listed(
         acknowledged_at=alert.acknowledged_at,
         acknowledged_by=acknowledged_by,
         note=alert.note,
+        misplaced=misplaced,
     )

@@ -13,7 +13,7 @@ from pro_app.services.alert_answers import Cause
 from pro_app.services.answer_alerts import AlertError, NoteError, Whose
 from pro_app.services.paper import Paper, Value
 from tests.conftest import Site
-from tests.services.correcting import REJECTED, hire
+from tests.services.correcting import ADMINISTRATIVE, REJECTED, hire
 from tests.services.watching import (
     AS_COORDINATOR,
     EVERYTHING,
@@ -215,6 +215,20 @@ def test_a_correction_of_another_answer_changes_no_alert(watched: Site) -> None:
     after = alerts_of(watched)["first_answer"]
     assert (after.raised_at, after.lifted_at) == (before.raised_at, None)
     assert entries_of(watched, answered.person, "lift_alert", "raise_alert_again") == []
+
+
+def test_an_alert_says_when_its_questionnaire_turns_out_to_belong_elsewhere(
+    watched: Site,
+) -> None:
+    answered = submit(watched, first=0)
+    assert not seen_by(watched, EVERYTHING)[0].misplaced
+    desk = desk_of(watched, answered)
+    request = desk.request(ADMINISTRATIVE, kind="wrong_participant", new="void")
+    assert not seen_by(watched, EVERYTHING)[0].misplaced, "nobody has decided"
+    desk.decide(request)
+    found = seen_by(watched, EVERYTHING)[0]
+    assert found.misplaced
+    assert found.acknowledged_at is None
 
 
 def test_a_correction_goes_by_the_version_that_the_submission_was_made_under(

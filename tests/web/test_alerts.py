@@ -14,7 +14,7 @@ from pro_app.models import Site as SiteRow
 from pro_app.services import answer_alerts, staff
 from tests.conftest import Site, TestClock, snapshot
 from tests.pages import Browser
-from tests.services.correcting import hire
+from tests.services.correcting import ADMINISTRATIVE, hire
 from tests.services.watching import (
     Answered,
     acknowledge,
@@ -64,7 +64,9 @@ def walk(desk: Desk, site: Site) -> None:
         person = staff.find(session, EMAIL)
         assert person is not None
         staff.grant(session, person.id, site.study.id, None, "investigator", site.clock())
-    desk_of(site, answered).correct(item="LQ01", new="skipped")
+    corrector = desk_of(site, answered)
+    corrector.correct(item="LQ01", new="skipped")
+    corrector.correct(ADMINISTRATIVE, kind="wrong_participant", new="void")
     for rest in ("/alerts", "/today", "/participants/01-802", "/participants/01-802/alerts"):
         desk.get(at(site, rest))
 
@@ -302,3 +304,4 @@ def test_a_page_walk_meets_every_page_and_fault(
     walk(desk, web_site)
     assert desk.path == at(web_site, "/participants/01-802/alerts")
     assert "There is no answer or score any more." in desk.page.text
+    assert "belongs elsewhere. Please look at the corrections." in desk.page.text
