@@ -15,6 +15,7 @@ from pro_app.models.audit import AuditCheckpoint, AuditEntry, AuditHead
 from pro_app.models.call import CALL_OUTCOMES, CHANNELS, Call
 from pro_app.models.correction import CorrectedScore, Correction, CorrectionDecision
 from pro_app.models.database import Base, Database, Instant, Transaction
+from pro_app.models.key_pair import KeyPair
 from pro_app.models.participant import (
     AnchorDate,
     Attempt,
@@ -75,6 +76,7 @@ __all__ = [
     "DeviceSession",
     "Instant",
     "JoiningCode",
+    "KeyPair",
     "Loss",
     "Message",
     "MissedReason",
