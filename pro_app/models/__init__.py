@@ -41,9 +41,12 @@ from pro_app.models.staff import (
     ROLES,
     Staff,
     StaffInvitation,
+    StaffPasskey,
     StaffRecoveryCode,
     StaffRole,
     StaffSession,
+    StaffStranger,
+    Streak,
 )
 from pro_app.models.study import Site, Study, StudyVersion
 from pro_app.models.transcription import TRANSCRIBED_MODES, Transcription
@@ -90,9 +93,12 @@ __all__ = [
     "Site",
     "Staff",
     "StaffInvitation",
+    "StaffPasskey",
     "StaffRecoveryCode",
     "StaffRole",
     "StaffSession",
+    "StaffStranger",
+    "Streak",
     "Study",
     "StudyVersion",
     "Submission",

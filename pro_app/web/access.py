@@ -27,7 +27,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.services import joining, phones, sessions
 from pro_app.services.sessions import Person
-from pro_app.web import layout, staff_access
+from pro_app.web import kept, layout, staff_access
 from pro_app.web.house import house
 from pro_app.web.locale import COOKIE_AGE
 
@@ -259,6 +259,10 @@ def csrf_refused(_error: Exception) -> BaseResponse | tuple[str, int]:
         response = jsonify(error="csrf", csrf=generate_csrf())
         response.status_code = 400
         return response
+    if g.get("staff") is not None:
+        again = kept.resend()
+        if again is not None:
+            return again
     if g.get("person") is not None:
         fields = [(k, v) for k, v in request.form.items(multi=True) if k not in UNCARRIED]
         page = render_template("errors/resend.html", path=request.full_path, fields=fields)

@@ -20,6 +20,7 @@ from pro_app.models import Database
 from pro_app.services import checks
 from pro_app.web import (
     access,
+    account,
     coordinator,
     device,
     enrol,
@@ -37,6 +38,7 @@ from pro_app.web import (
     reminders,
     staff,
     staff_access,
+    staff_passkeys,
 )
 from pro_app.web.house import Clock, House, furnish, house, system_clock
 from pro_app.wiring import post_office
@@ -87,7 +89,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     Compress(app)
     for rooms in (
         join, participant, questionnaire, reminders, pwa, offline, journal, device,
-        staff, coordinator, enrol, participant_page,
+        staff, staff_passkeys, account, coordinator, enrol, participant_page,
     ):  # fmt: skip
         app.register_blueprint(rooms.blueprint)
     if settings.demo:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 from datetime import date
 
+from flask_babel import gettext as _
+
+from pro_app.models import Staff
+from pro_app.services import staff_sign_in
+
 
 def day(text: str) -> date | None:
     """A day as a browser writes it; None for anything else."""
@@ -12,3 +17,18 @@ def day(text: str) -> date | None:
         return date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) else None
     except ValueError:
         return None
+
+
+def password_fault(password: str, again: str, person: Staff) -> tuple[str, str] | None:
+    """The field, and why a new password cannot be taken; None if it can."""
+    faults = {
+        "short": _("Please choose at least %(count)d characters.", count=staff_sign_in.SHORTEST),
+        "long": _("Please choose at most %(count)d characters.", count=staff_sign_in.LONGEST),
+        "easy": _("This password is easy to guess. Please choose another one."),
+    }
+    fault = staff_sign_in.password_fault(password, person)
+    if fault is not None:
+        return "password", faults[fault]
+    if password != again:
+        return "again", _("The two passwords differ. Please type the same one twice.")
+    return None
