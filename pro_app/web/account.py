@@ -36,6 +36,7 @@ def index() -> Page:
         said=session.pop("account_said", None),
         enough=len(found.passkeys) >= MOST,
         most=MOST,
+        shortest=staff_sign_in.SHORTEST,
     )
 
 
