@@ -249,8 +249,8 @@ def end_sessions(session: Session, staff_id: int, now: datetime, but: int | None
 
 def end_passkeys(
     session: Session, staff_id: int, now: datetime, actor: str, only: int | None = None
-) -> None:
-    """Take passkeys of a person away, whose row is held; all, or the one of this id."""
+) -> int:
+    """Take passkeys of a person away, whose row is held; all, or the one of this id. How many."""
     found = session.scalars(
         sa.select(StaffPasskey).where(
             StaffPasskey.staff_id == staff_id,
@@ -262,6 +262,7 @@ def end_passkeys(
         passkey.revoked_at = now
         detail = {"passkey": passkey.id}
         record(session, staff_id, "remove_passkey", actor, now, detail=detail)
+    return len(found)
 
 
 def living_roles(session: Session, staff_id: int, now: datetime) -> Sequence[StaffRole]:

@@ -107,7 +107,7 @@ def open_with(
     return Check(Result.RIGHT, person.id)
 
 
-def remove(session: Session, staff_id: int, passkey_id: int, now: datetime) -> None:
-    """Take one's own passkey away; somebody else's, or none, changes nothing."""
+def remove(session: Session, staff_id: int, passkey_id: int, now: datetime) -> bool:
+    """Take one's own passkey away; somebody else's, or none, changes nothing. Whether one was."""
     staff.lock(session, staff_id)
-    staff.end_passkeys(session, staff_id, now, staff.stream(staff_id), passkey_id)
+    return staff.end_passkeys(session, staff_id, now, staff.stream(staff_id), passkey_id) > 0

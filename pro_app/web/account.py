@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.models import Staff
-from pro_app.services import account, staff_passkeys, staff_sign_in
+from pro_app.services import account, account_mail, staff_passkeys, staff_sign_in
 from pro_app.services.credentials import MOST, PasskeyError
 from pro_app.web import account_words, authenticator_app, passkey_talk
 from pro_app.web.house import house
@@ -44,6 +44,11 @@ def _done(what: str) -> BaseResponse:
     """Back to the account, which says what was done."""
     session["account_said"] = what
     return redirect(url_for("account.index"), 303)
+
+
+def _tell_owner() -> None:
+    """Outside of this browser, too: whoever sits here may be somebody else."""
+    account_mail.tell(house().post_office, person().staff_id)
 
 
 def _own() -> Staff:
@@ -98,6 +103,7 @@ def change_password() -> Page:
         return _password_page(fault), 422
     with house().database.writing() as database:
         account.change_password(database, person(), wish, house().clock())
+    _tell_owner()
     return _done("password")
 
 
@@ -124,6 +130,7 @@ def renew_second_factor() -> Page:
     with house().database.writing() as database:
         account.renew_second_factor(database, person(), secret, house().post_office.vault, now)
     authenticator_app.forget()
+    _tell_owner()
     return _done("second_factor")
 
 
@@ -142,6 +149,7 @@ def renew_recovery_codes() -> Page:
     """Ten new ones, shown this once."""
     with house().database.writing() as database:
         codes = account.renew_recovery_codes(database, person(), house().clock())
+    _tell_owner()
     to = url_for("account.index")
     return render_template("staff/recovery_codes.html", codes=codes, to=to)
 
@@ -192,6 +200,7 @@ def add_passkey() -> BaseResponse:
             staff_passkeys.add(database, owner, name, sent.get("credential"), where, challenge, now)
     except PasskeyError:
         return passkey_talk.refused(failed)
+    _tell_owner()
     session["account_said"] = "passkey"
     return jsonify(to=url_for("account.index"))
 
@@ -203,5 +212,8 @@ def remove_passkey() -> Page:
     given = request.form.get("passkey", "")
     wanted = int(given) if given.isascii() and given.isdigit() else 0
     with house().database.writing() as database:
-        staff_passkeys.remove(database, person().staff_id, wanted, house().clock())
+        removed = staff_passkeys.remove(database, person().staff_id, wanted, house().clock())
+    if not removed:
+        return redirect(url_for("account.index"), 303)
+    _tell_owner()
     return _done("passkey_removed")

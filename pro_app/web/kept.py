@@ -31,7 +31,8 @@ def page_owner() -> int | None:
     """Whose page a form comes from; None if that was nobody's, or is not known."""
     serializer = URLSafeTimedSerializer(_keys(), salt="wtf-csrf-token")
     try:
-        found = str(serializer.loads(request.form.get(FIELD, "")))
+        given = request.form.get(FIELD) or request.headers.get("X-CSRFToken", "")
+        found = str(serializer.loads(given))
     except BadData:
         return None
     owner, dot, _ = found.partition(".")

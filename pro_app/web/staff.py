@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.core.study import LANGUAGES
 from pro_app.models import Staff
-from pro_app.services import enrolment, secrets, staff, staff_sign_in
+from pro_app.services import account_mail, enrolment, secrets, staff, staff_sign_in
 from pro_app.services.staff_sign_in import Check, Result
 from pro_app.web import access, authenticator_app, kept, staff_access
 from pro_app.web.house import house
@@ -241,6 +241,8 @@ def finish_set_up() -> Page:
     with house().database.writing() as database:
         vault, hashed = house().post_office.vault, session["staff_invitation"]
         codes = staff_sign_in.set_up(database, hashed, password, secret, vault, now)
+    if person.password_hash is not None:  # it opened before, and whose invitation was this?
+        account_mail.tell(house().post_office, person.id)
     token, to = begin(person.id, "invitation")
     page = Response(render_template("staff/recovery_codes.html", codes=codes, to=to))
     staff_access.keep(page, token)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from flask import Response, abort, g, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.models import ROLES, Participant
@@ -140,6 +141,8 @@ def admit(view: Any) -> BaseResponse | None:
         if not g.post.may(*view.roles):
             abort(403)
     if view.fresh and not g.staff.is_fresh(now):
+        if request.method == "POST" and kept.page_owner() != g.staff.staff_id:
+            raise CSRFError("not from a page of this person")  # else a proof would send it on
         return carry(request.full_path.rstrip("?"))
     return None
 

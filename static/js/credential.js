@@ -1,6 +1,12 @@
 /** What pages that make or use a passkey share: speaking with the study, and browsers' shapes. */
 
-export class Refused extends Error {}
+export class Refused extends Error {
+  /** @param {string} message @param {number} status */
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
 
 /** @param {string} path @param {unknown} body */
 export async function send(path, body) {
@@ -11,7 +17,7 @@ export async function send(path, body) {
     body: JSON.stringify(body),
   });
   const told = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(told.fault ?? "");
+  if (!answer.ok || answer.redirected) throw new Refused(told.fault ?? "", answer.redirected ? 401 : answer.status);
   return told;
 }
 

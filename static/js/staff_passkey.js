@@ -2,7 +2,7 @@
  * A passkey of the staff: add one, sign in with it, or prove again to be there. Shows where the
  * browser can do it; what the page carries goes on afterwards.
  */
-import { read, send, tell, why, written } from "./credential.js";
+import { Refused, read, send, tell, why, written } from "./credential.js";
 
 const place = document.querySelector("[data-staff-passkey]");
 if (place instanceof HTMLElement && "PublicKeyCredential" in window) mount(place);
@@ -16,7 +16,10 @@ function mount(place) {
     press.preventDefault();
     button.disabled = true;
     tell(place, "");
-    await act(place).catch((error) => tell(place, why(place, error)));
+    await act(place).catch((error) => {
+      if (error instanceof Refused && error.status === 401) location.reload(); // a proof is due first
+      else tell(place, why(place, error));
+    });
     button.disabled = false;
   };
   if (place instanceof HTMLFormElement) place.addEventListener("submit", press);

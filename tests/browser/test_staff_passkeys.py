@@ -114,6 +114,26 @@ def test_what_is_refused_is_said(phones: Phones, web_site: Site, watch: Watch) -
     expect(page.get_by_role("alert")).to_contain_text("use your password and a code")
 
 
+def test_a_page_that_was_left_asks_for_the_proof_again(
+    phones: Phones, web_site: Site, clock: TestClock, watch: Watch
+) -> None:
+    watch.expect("status of 401")
+    desk = signed_in(phones, web_site, "en")
+    add_passkey(desk)
+    page = desk.page
+    desk.open("/staff/account/passkeys/new")
+    page.locator("#name").fill("my phone")
+    clock.forward(minutes=6)
+    press(page, "Add the passkey")
+    expect(page.locator("h1")).to_have_text("Is it you?")
+    press(page, "Confirm with a passkey")
+    expect(page.locator("h1")).to_have_text("Add a passkey")
+    page.locator("#name").fill("my phone")
+    clock.forward(minutes=16)
+    press(page, "Add the passkey")
+    expect(page.locator("h1")).to_have_text("Sign in")
+
+
 def test_without_scripts_or_sensor_nothing_is_offered(phones: Phones, web_site: Site) -> None:
     for options in ({"javascript": False}, {}):
         desk = phones.new("en", **options)

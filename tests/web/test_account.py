@@ -7,6 +7,7 @@ tests/browser/test_staff_passkeys.py.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,12 +15,14 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from pro_app.delivery import Accepted, Outcome, Retry
 from pro_app.models import AuditEntry, StaffPasskey, StaffSession
-from pro_app.services import credentials, staff
+from pro_app.services import alarms, credentials, staff
 from tests.authenticator import PRESENT, Key
 from tests.conftest import KEY, Site, TestClock, snapshot
 from tests.pages import Browser
 from tests.services.test_staff_sign_in import PASSWORD
+from tests.services.trial import Letterbox
 from tests.web.test_staff import EMAIL, Desk, at, desk, invite
 
 __all__ = ["desk"]
@@ -392,6 +395,70 @@ def test_a_quiet_account_has_no_news(desk: Desk) -> None:
     assert "Since you were last here" not in desk.page.text
 
 
+# --- told by e-mail -----------------------------------------------------------------------------
+
+
+def with_mail(app: Flask, outcome: Outcome) -> Letterbox:
+    """Let the application have a mail server."""
+    found, letters = app.extensions["pro_app"], Letterbox(outcome)
+    office = replace(found.post_office, post=replace(found.post_office.post, mail=letters))
+    app.extensions["pro_app"] = replace(found, post_office=office)
+    return letters
+
+
+def test_the_owner_is_told_by_mail_of_each_change_in_neutral_words(
+    app: Flask, desk: Desk, web_site: Site
+) -> None:
+    letters = with_mail(app, Accepted(250))
+    make(desk, Key())
+    desk.get("/staff/account/password")
+    desk.post("/staff/account/password", 422, password="short", again="short")
+    assert len(letters.sent) == 1
+    desk.post("/staff/account/password", password=NEW, again=NEW)
+    desk.post("/staff/account/recovery-codes")
+    desk.get("/staff/account/second-factor")
+    desk.connect()
+    desk.post("/staff/account/second-factor", code=desk.shown())
+    desk.post("/staff/account/passkeys/remove", passkey="1")
+    desk.post("/staff/account/passkeys/remove", passkey="1")
+    assert len(letters.sent) == 5, "what was not there was not removed"
+    assert {one.to for one in letters.sent} == {EMAIL}
+    assert len({one.message_id for one in letters.sent}) == 5
+    for letter in letters.sent:
+        assert "http://localhost/staff/account/" in letter.text
+        for telling in ("Aminah", "study", "Study", "test", "questionnaire", "lupus"):
+            assert telling not in f"{letter.subject} {letter.text}"
+
+
+def test_a_renewal_is_told_and_a_first_setting_up_is_not(
+    app: Flask, web_site: Site, clock: TestClock
+) -> None:
+    letters = with_mail(app, Accepted(250))
+    desk = Desk(app, clock)
+    desk.set_up(invite(web_site))
+    assert letters.sent == []
+    with web_site.database.writing() as session:
+        person = staff.find(session, EMAIL)
+        assert person is not None
+        code = staff.invite(session, person.id, KEY, clock())
+    desk.post("/staff/sign-out", csrf_token=desk.get("/staff/").token())
+    desk.set_up(code)
+    assert len(letters.sent) == 1
+
+
+def test_a_mail_server_that_refuses_is_the_operators_matter(
+    app: Flask, desk: Desk, web_site: Site
+) -> None:
+    letters = with_mail(app, Retry(None, None, "connection"))
+    desk.get("/staff/account/recovery-codes")
+    desk.post("/staff/account/recovery-codes")
+    assert len(letters.sent) == 1
+    with web_site.database.reading() as session:
+        (alarm,) = alarms.open_ones(session)
+    assert alarm.code == "account_mail"
+    assert "@" not in alarm.detail
+
+
 # --- known and unknown addresses ----------------------------------------------------------------
 
 
@@ -478,6 +545,11 @@ def walk(desk: Desk, site: Site) -> None:
     desk.post("/staff/sign-in", email=EMAIL, password=PASSWORD, kept=kept)
     desk.post("/staff/sign-in/code", 422, code="000000", kept=kept)
     desk.post("/staff/sign-in/code", code=desk.shown(), kept=kept)
+    page = desk.get(at(site, "/enrol"))
+    desk.post("/staff/sign-out")
+    desk.sign_in()
+    desk.page = page
+    desk.post(at(site, "/enrol"), 400, number="x")
 
 
 def test_the_walk_meets_every_page(
@@ -486,4 +558,4 @@ def test_the_walk_meets_every_page(
     walk(desk, web_site)
     assert "Press once more" in desk.page.text
     with web_site.database.reading() as session:
-        assert len(session.scalars(sa.select(StaffSession)).all()) == 3
+        assert len(session.scalars(sa.select(StaffSession)).all()) == 4

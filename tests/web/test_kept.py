@@ -153,6 +153,22 @@ def test_a_page_of_another_site_gets_nothing_kept(app: Flask, desk: Desk, web_si
     assert snapshot(web_site.database) == before
 
 
+def test_no_proof_is_asked_for_what_comes_from_elsewhere(
+    app: Flask, desk: Desk, web_site: Site
+) -> None:
+    """Else the person would send on what somebody else has entered."""
+    web_site.enrol("01-301")
+    desk.get("/staff/")
+    desk.clock.forward(minutes=6)
+    stranger = Browser(app)
+    stranger.get("/staff/sign-in")
+    for token in (stranger.page.token(), "forged", ""):
+        data = {"csrf_token": token, "what": "death", "sure": "yes"}
+        answer = desk.client.post(at(web_site, "/participants/01-301/end"), data=data)
+        assert answer.status_code == 400
+        assert "death" not in answer.text
+
+
 def test_a_proof_that_comes_too_late_keeps_what_it_carried(desk: Desk, web_site: Site) -> None:
     web_site.enrol("01-301")
     page = at(web_site, "/participants/01-301")
