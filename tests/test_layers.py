@@ -33,8 +33,9 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
             "wiring",
         },
         {
-            "babel", "brotli", "flask", "flask_babel", "flask_compress", "flask_wtf", "jinja2",
-            "markupsafe", "rcssmin", "rjsmin", "segno", "sqlalchemy", "werkzeug",
+            "babel", "brotli", "flask", "flask_babel", "flask_compress", "flask_wtf",
+            "itsdangerous", "jinja2", "markupsafe", "rcssmin", "rjsmin", "segno", "sqlalchemy",
+            "werkzeug",
         },
     ),
 }  # fmt: skip

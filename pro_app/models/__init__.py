@@ -16,6 +16,7 @@ from pro_app.models.audit import AuditCheckpoint, AuditEntry, AuditHead
 from pro_app.models.call import CALL_OUTCOMES, CHANNELS, Call
 from pro_app.models.correction import CorrectedScore, Correction, CorrectionDecision
 from pro_app.models.database import Base, Database, Instant, Transaction
+from pro_app.models.key_pair import KeyPair
 from pro_app.models.participant import (
     AnchorDate,
     Attempt,
@@ -41,9 +42,12 @@ from pro_app.models.staff import (
     ROLES,
     Staff,
     StaffInvitation,
+    StaffPasskey,
     StaffRecoveryCode,
     StaffRole,
     StaffSession,
+    StaffStranger,
+    Streak,
 )
 from pro_app.models.study import Site, Study, StudyVersion
 from pro_app.models.tablet import TabletSession
@@ -79,6 +83,7 @@ __all__ = [
     "DeviceSession",
     "Instant",
     "JoiningCode",
+    "KeyPair",
     "Loss",
     "Message",
     "MissedReason",
@@ -92,9 +97,12 @@ __all__ = [
     "Site",
     "Staff",
     "StaffInvitation",
+    "StaffPasskey",
     "StaffRecoveryCode",
     "StaffRole",
     "StaffSession",
+    "StaffStranger",
+    "Streak",
     "Study",
     "StudyVersion",
     "Submission",

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pro_app.models.database import Base
+from pro_app.models.key_pair import KeyPair
 from pro_app.models.study import Site, Study
 
 
@@ -150,7 +151,7 @@ class Device(Base):
     persisted: Mapped[bool | None]
 
 
-class Passkey(Base):
+class Passkey(KeyPair, Base):
     """A key pair in a person's phone or its keychain, opened by fingerprint, face or screen lock;
     here is its public half.
 
@@ -164,14 +165,6 @@ class Passkey(Base):
     participant_id: Mapped[int] = mapped_column(sa.ForeignKey("participant.id"), index=True)
     device_id: Mapped[int] = mapped_column(sa.ForeignKey("device.id"))
     used_device_id: Mapped[int] = mapped_column(sa.ForeignKey("device.id"))
-    credential_id: Mapped[str] = mapped_column(sa.String(1400), unique=True)  # base64url
-    public_key: Mapped[bytes]  # COSE
-    sign_count: Mapped[int] = mapped_column(sa.BigInteger)  # 0 where the keychain does not count
-    transports: Mapped[list[str]] = mapped_column(sa.JSON)  # how the browser said to reach it
-    backed_up: Mapped[bool]  # by the phone's maker: it may open on the person's other phones
-    created_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
 
 
 class Loss(Base):

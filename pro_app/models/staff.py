@@ -9,12 +9,21 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pro_app.models.assessment import one_of
 from pro_app.models.database import Base
+from pro_app.models.key_pair import KeyPair
 from pro_app.models.study import Site
 
 ROLES = ("administrator", "coordinator", "investigator", "researcher")
 
 
-class Staff(Base):
+class Streak:
+    """Wrong tries in a row at one address, and until when the next one has to wait."""
+
+    failures: Mapped[int] = mapped_column(default=0)
+    wait_until: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]  # the last one
+
+
+class Staff(Streak, Base):
     """A person with an account of their own. Nobody is ever removed: `disabled_at` ends it.
 
     `email` is the sign-in name, in lower case. `trained_on` is the day of the training that comes
@@ -33,8 +42,6 @@ class Staff(Base):
     password_hash: Mapped[str | None] = mapped_column(sa.String(200))
     totp_secret: Mapped[bytes | None]  # encrypted
     totp_step: Mapped[int | None] = mapped_column(sa.BigInteger)  # the last one used: never again
-    failures: Mapped[int] = mapped_column(default=0)  # wrong passwords or codes in a row
-    wait_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
 
@@ -106,3 +113,34 @@ class StaffRecoveryCode(Base):
     created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     replaced_at: Mapped[datetime | None]
+
+
+class StaffPasskey(KeyPair, Base):
+    """A key pair that signs a person of the staff in, instead of password and code.
+
+    `name` is the person's own for it: `laptop at the ward`.
+    """
+
+    __tablename__ = "staff_passkey"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    staff_id: Mapped[int] = mapped_column(sa.ForeignKey("staff.id"), index=True)
+    name: Mapped[str] = mapped_column(sa.String(60))
+
+
+class StaffStranger(Streak, Base):
+    """Wrong tries at an address that opens no account: told to wait as if it were one.
+
+    `mark` stands for the address, which nobody can read from it. Rows are removed a day after the
+    last try.
+    """
+
+    __tablename__ = "staff_stranger"
+    __table_args__ = (
+        sa.CheckConstraint("failures >= 0", name="failures"),
+        # read by services.staff_sign_in: the tries that no longer matter
+        sa.Index(None, "failed_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mark: Mapped[str] = mapped_column(sa.String(22), unique=True)

@@ -73,6 +73,18 @@ class Notices:
         gettext = self._catalogues[language].gettext
         return f"{words.text}\n\n{address}\n\n{gettext('Please do not reply.')}\n"
 
+    def account(self, language: str) -> Words:
+        """Something that opens an account of the staff was changed."""
+        gettext = self._catalogues[language].gettext
+        return Words(
+            gettext("Something about your account has changed"),
+            gettext(
+                "A password, a passkey, an authenticator app or recovery codes were changed. If "
+                "this was you, there is nothing to do. If it was not you, tell your administrator "
+                "at once, and look at your account:"
+            ),
+        )
+
     def app_name(self, language: str) -> str:
         """What the installed app is called under its icon and above its messages."""
         return self._catalogues[language].gettext("My answers")

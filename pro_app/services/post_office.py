@@ -86,12 +86,22 @@ class PostOffice:
 
     def letter(self, public_id: str, email: bytes, words: Words, language: str) -> Letter:
         """An e-mail with the same words; its key is (public id, None)."""
+        text = self.notices.letter(language, words, f"{self.public_url}/")
+        return self._letter(public_id, self.vault.unlock(email), words.title, text, language)
+
+    def account_letter(self, public_id: str, email: str, language: str) -> Letter:
+        """An e-mail to a person of the staff: something that opens the account was changed."""
+        words = self.notices.account(language)
+        text = f"{words.text}\n\n{self.public_url}/staff/account/\n"
+        return self._letter(public_id, email, words.title, text, language)
+
+    def _letter(self, public_id: str, to: str, subject: str, text: str, language: str) -> Letter:
         host = urlsplit(self.public_url).hostname or "localhost"
         return Letter(
             key=(public_id, None),
-            to=self.vault.unlock(email),
-            subject=words.title,
-            text=self.notices.letter(language, words, f"{self.public_url}/"),
+            to=to,
+            subject=subject,
+            text=text,
             language=language.replace("_", "-"),
             message_id=f"<{public_id}@{host}>",
         )

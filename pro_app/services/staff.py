@@ -22,6 +22,7 @@ from pro_app.models import (
     Site,
     Staff,
     StaffInvitation,
+    StaffPasskey,
     StaffRole,
     StaffSession,
     Study,
@@ -236,7 +237,7 @@ def _where(session: Session, role: StaffRole) -> dict[str, Any]:
 
 
 def disable(session: Session, staff_id: int, now: datetime, actor: str = "site") -> None:
-    """End an account: roles, sessions and invitations are dead at once."""
+    """End an account: roles, sessions, passkeys and invitations are dead at once."""
     person = lock(session, staff_id)
     if person.disabled_at is not None:
         return
@@ -245,6 +246,7 @@ def disable(session: Session, staff_id: int, now: datetime, actor: str = "site")
         end_role(session, staff_id, role.id, now, actor)
     _replace_invitations(session, staff_id, now)
     end_sessions(session, staff_id, now)
+    end_passkeys(session, staff_id, now, actor)
     record(session, staff_id, "disable_staff", actor, now)
 
 
@@ -258,13 +260,35 @@ def set_training(
     record(session, staff_id, "change_setting", actor, now, field="trained_on", new=day)
 
 
-def end_sessions(session: Session, staff_id: int, now: datetime) -> None:
-    """End all sessions of a person, whose row is held."""
+def end_sessions(session: Session, staff_id: int, now: datetime, but: int | None = None) -> None:
+    """End all sessions of a person, whose row is held; but the one of this id."""
     session.execute(
         sa.update(StaffSession)
-        .where(StaffSession.staff_id == staff_id, StaffSession.ended_at.is_(None))
+        .where(
+            StaffSession.staff_id == staff_id,
+            StaffSession.ended_at.is_(None),
+            *(() if but is None else (StaffSession.id != but,)),
+        )
         .values(ended_at=now)
     )
+
+
+def end_passkeys(
+    session: Session, staff_id: int, now: datetime, actor: str, only: int | None = None
+) -> int:
+    """Take passkeys of a person away, whose row is held; all, or the one of this id. How many."""
+    found = session.scalars(
+        sa.select(StaffPasskey).where(
+            StaffPasskey.staff_id == staff_id,
+            StaffPasskey.revoked_at.is_(None),
+            *(() if only is None else (StaffPasskey.id == only,)),
+        )
+    ).all()
+    for passkey in found:
+        passkey.revoked_at = now
+        detail = {"passkey": passkey.id}
+        record(session, staff_id, "remove_passkey", actor, now, detail=detail)
+    return len(found)
 
 
 def living_roles(session: Session, staff_id: int, now: datetime) -> Sequence[StaffRole]:

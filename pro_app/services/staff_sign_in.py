@@ -2,7 +2,8 @@
 
 Wrong tries make the account wait, ever longer up to a quarter of an hour; a right one ends it.
 The wait is short enough that a stranger who knows an address keeps nobody out for long, and
-long enough that a password of fifteen characters is never guessed.
+long enough that a password of fifteen characters is never guessed. An address that opens no account
+waits in the same way, so that nobody finds out who has one.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from sqlalchemy.orm import Session
 
-from pro_app.models import Staff, StaffRecoveryCode, StaffSession
+from pro_app.models import Staff, StaffRecoveryCode, StaffSession, StaffStranger, Streak
 from pro_app.services import secrets, staff
+from pro_app.services.reminders import insert_or_leave
 from pro_app.services.vault import Vault
 
 SHORTEST, LONGEST = 15, 200  # characters of a password
 WAIT_AFTER = 5  # wrong tries in a row; then 1, 2, 4, 8, 15 minutes
 LONGEST_WAIT = timedelta(minutes=15)
+FORGET = timedelta(hours=24)  # after the last wrong try a new count begins
 HALF_LIFE = timedelta(minutes=5)  # between the password and the second factor
 IDLE = timedelta(minutes=15)  # a desk that was left
 LIFE = timedelta(hours=10)  # a working day
@@ -98,34 +101,75 @@ def password_fault(password: str, person: Staff) -> str | None:
     return "easy" if half and half * 2 == plain[: len(half) * 2] and len(half) < SHORTEST else None
 
 
-def check_password(session: Session, email: str, password: str, now: datetime) -> Check:
+def check_password(
+    session: Session, email: str, password: str, vault: Vault, now: datetime
+) -> Check:
     """Check a sign-in name and its password, and count the wrong ones."""
     found = staff.find(session, email)
     if found is None or found.password_hash is None or found.disabled_at is not None:
-        secrets.password_matches(_NOBODY, password[: LONGEST + 1])
-        return Check(Result.WRONG)
+        return _check_stranger(session, email, password, vault, now)
     person = staff.lock(session, found.id)
-    if person.wait_until is not None and now < person.wait_until:
+    if waits(person, now):
         return Check(Result.WAIT, wait_until=person.wait_until)
     if person.password_hash is None or not secrets.password_matches(
         person.password_hash, password[: LONGEST + 1]
     ):
-        return _wrong(session, person, "wrong_password", now)
+        return wrong(session, person, "wrong_password", now)
     return Check(Result.RIGHT, person.id)
 
 
-def _wrong(session: Session, person: Staff, action: str, now: datetime) -> Check:
-    """Count a wrong try; from the fifth on each makes the account wait longer."""
-    person.failures += 1
-    person.wait_until = None
-    if person.failures >= WAIT_AFTER:
-        minutes = 2 ** min(person.failures - WAIT_AFTER, 4)
-        person.wait_until = now + min(timedelta(minutes=minutes), LONGEST_WAIT)
-    actor = staff.stream(person.id)
-    staff.record(session, person.id, action, actor, now, detail={"failures": person.failures})
-    if person.wait_until is not None:
-        return Check(Result.WAIT, wait_until=person.wait_until)
+def _check_stranger(
+    session: Session, email: str, password: str, vault: Vault, now: datetime
+) -> Check:
+    """The same conversation about an address that opens nothing. Whatever was counted more than
+    FORGET ago is removed, so that the rows are those of a day."""
+    session.execute(sa.delete(StaffStranger).where(StaffStranger.failed_at <= now - FORGET))
+    mark = vault.mark("sign-in", staff.tidy_email(email))
+    row = {"mark": mark, "failures": 0, "failed_at": now}
+    insert_or_leave(session.connection(), StaffStranger, [row])
+    known = session.execute(
+        sa.select(StaffStranger).where(StaffStranger.mark == mark).with_for_update(),
+        execution_options={"populate_existing": True},
+    ).scalar_one()
+    if waits(known, now):
+        return Check(Result.WAIT, wait_until=known.wait_until)
+    secrets.password_matches(_NOBODY, password[: LONGEST + 1])
+    return _count(known, now)
+
+
+def waits(streak: Streak, now: datetime) -> bool:
+    """Whether no try is looked at now, not even a right one."""
+    return streak.wait_until is not None and now < streak.wait_until
+
+
+def _count(streak: Streak, now: datetime) -> Check:
+    """Count a wrong try; from the fifth on each makes the address wait longer."""
+    if streak.failed_at is not None and now - streak.failed_at >= FORGET:
+        streak.failures = 0
+    streak.failures += 1
+    streak.failed_at = now
+    streak.wait_until = None
+    if streak.failures >= WAIT_AFTER:
+        minutes = 2 ** min(streak.failures - WAIT_AFTER, 4)
+        streak.wait_until = now + min(timedelta(minutes=minutes), LONGEST_WAIT)
+        return Check(Result.WAIT, wait_until=streak.wait_until)
     return Check(Result.WRONG)
+
+
+def wrong(
+    session: Session, person: Staff, action: str, now: datetime, reason: str | None = None
+) -> Check:
+    """Count a wrong try at an account, whose row is held, on the record."""
+    check = _count(person, now)
+    detail = {"failures": person.failures} | ({} if reason is None else {"reason": reason})
+    staff.record(session, person.id, action, staff.stream(person.id), now, detail=detail)
+    return check
+
+
+def forgive(person: Staff) -> None:
+    """A right try ends the count."""
+    person.failures = 0
+    person.wait_until = person.failed_at = None
 
 
 def check_second(session: Session, staff_id: int, code: str, vault: Vault, now: datetime) -> Check:
@@ -133,7 +177,7 @@ def check_second(session: Session, staff_id: int, code: str, vault: Vault, now: 
     person = staff.lock(session, staff_id)
     if person.disabled_at is not None:
         return Check(Result.WRONG)
-    if person.wait_until is not None and now < person.wait_until:
+    if waits(person, now):
         return Check(Result.WAIT, wait_until=person.wait_until)
     given = secrets.tidy_code(code)
     if len(given) == DIGITS and given.isascii() and given.isdigit():
@@ -141,9 +185,8 @@ def check_second(session: Session, staff_id: int, code: str, vault: Vault, now: 
     else:
         right = _use_recovery_code(session, person, given, now)
     if not right:
-        return _wrong(session, person, "wrong_code", now)
-    person.failures = 0
-    person.wait_until = None
+        return wrong(session, person, "wrong_code", now)
+    forgive(person)
     return Check(Result.RIGHT, person.id)
 
 
@@ -257,16 +300,17 @@ def set_up(
     person.password_hash = secrets.password_hash(password)
     person.totp_secret = vault.lock(secret)
     person.totp_step = None
-    person.failures = 0
-    person.wait_until = None
-    staff.end_sessions(session, person.id, now)
-    codes = _new_recovery_codes(session, person, now)
+    forgive(person)
     actor = staff.stream(person.id)
+    staff.end_sessions(session, person.id, now)
+    staff.end_passkeys(session, person.id, now, actor)
+    codes = new_recovery_codes(session, person, now)
     staff.record(session, person.id, "set_up_sign_in", actor, now, detail={"by": found.kind})
     return codes
 
 
-def _new_recovery_codes(session: Session, person: Staff, now: datetime) -> list[str]:
+def new_recovery_codes(session: Session, person: Staff, now: datetime) -> list[str]:
+    """Ten other codes; the older ones are dead."""
     session.execute(
         sa.update(StaffRecoveryCode)
         .where(
@@ -304,6 +348,15 @@ def start(session: Session, staff_id: int, now: datetime, how: str) -> str:
     return token
 
 
+def alive(now: datetime) -> sa.ColumnElement[bool]:
+    """The sessions that have not ended, one way or another."""
+    return sa.and_(
+        StaffSession.ended_at.is_(None),
+        StaffSession.seen_at > now - IDLE,
+        StaffSession.created_at > now - LIFE,
+    )
+
+
 def person_of(session: Session, token: str, now: datetime) -> Person | None:
     """Who is signed in by this token; None when the session has ended, one way or another."""
     row = session.execute(
@@ -311,9 +364,7 @@ def person_of(session: Session, token: str, now: datetime) -> Person | None:
         .join(Staff, Staff.id == StaffSession.staff_id)
         .where(
             StaffSession.token_hash == secrets.token_hash(token),
-            StaffSession.ended_at.is_(None),
-            StaffSession.seen_at > now - IDLE,
-            StaffSession.created_at > now - LIFE,
+            alive(now),
             Staff.disabled_at.is_(None),
         )
     ).one_or_none()

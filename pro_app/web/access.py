@@ -27,7 +27,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.services import joining, phones, sessions
 from pro_app.services.sessions import Person
-from pro_app.web import errors, layout, staff_access, tablet_access
+from pro_app.web import errors, kept, layout, staff_access, tablet_access
 from pro_app.web.house import house
 from pro_app.web.locale import COOKIE_AGE
 
@@ -267,6 +267,10 @@ def csrf_refused(_error: Exception) -> BaseResponse | tuple[str, int]:
         return response
     if tablet_access.is_bound() and g.get("guest") is None:
         return redirect(url_for("tablet.hand_over"), 303)
+    if g.get("staff") is not None:
+        again = kept.resend()
+        if again is not None:
+            return again
     if (g.get("person") or g.get("guest")) is not None:
         fields = [(k, v) for k, v in request.form.items(multi=True) if k not in UNCARRIED]
         page = render_template(

@@ -20,6 +20,7 @@ from pro_app.models import Database
 from pro_app.services import checks
 from pro_app.web import (
     access,
+    account,
     alerts,
     contacts,
     coordinator,
@@ -48,6 +49,7 @@ from pro_app.web import (
     sign_off,
     staff,
     staff_access,
+    staff_passkeys,
     tablet,
     tablet_access,
     tablet_sheet,
@@ -129,6 +131,8 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
         trail,
         copy,
         alerts,
+        staff_passkeys,
+        account,
     ):
         app.register_blueprint(rooms.blueprint)
     if settings.demo:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, abort, g, jsonify, redirect, render_template, request, session, url_for
@@ -11,10 +9,10 @@ from flask_babel import gettext as _
 from flask_wtf.csrf import generate_csrf
 from werkzeug.wrappers import Response as BaseResponse
 
-from pro_app.services import assessments, enrolment, passkeys, phones, secrets
-from pro_app.services.passkeys import Challenge, Place, Refusal
+from pro_app.services import assessments, credentials, enrolment, passkeys, phones, secrets
+from pro_app.services.credentials import Refusal
 from pro_app.services.sessions import Person
-from pro_app.web import access, join, layout
+from pro_app.web import access, join, layout, passkey_talk
 from pro_app.web.house import house
 
 blueprint = Blueprint("device", __name__, url_prefix="/phone")
@@ -71,44 +69,15 @@ def _own_phone() -> None:
 # --- passkeys -----------------------------------------------------------------------------------
 
 
-def _place() -> Place:
-    name = house().post_office.notices.app_name(layout.language())
-    return passkeys.place(house().settings.public_url, name)
-
-
-def _ask(use: str) -> Challenge:
-    """A new challenge for this browser; an older one opens nothing any more."""
-    challenge = passkeys.new_challenge(house().clock())
-    session["challenge"] = [use, challenge.value, challenge.at.isoformat()]
-    return challenge
-
-
-def _asked(use: str) -> Challenge | None:
-    """The challenge that this browser was asked with for this use, once."""
-    wanted, value, at = session.pop("challenge", (None, "", ""))
-    return Challenge(value, datetime.fromisoformat(at)) if wanted == use else None
-
-
-def _body() -> Mapping[str, Any]:
-    body = request.get_json(silent=True)
-    return body if isinstance(body, Mapping) else {}
-
-
-def _refused(fault: str) -> BaseResponse:
-    response = jsonify(fault=fault)
-    response.status_code = 422
-    return response
-
-
 @blueprint.post("/passkey/options")
 @access.audience("participant")
 def making() -> BaseResponse:
     """What the browser makes a passkey from."""
     _own_phone()
-    challenge = _ask("make")
+    challenge = passkey_talk.ask("make")
     with house().database.reading() as database:
         owner = access.person().participant_id
-        return jsonify(passkeys.making(database, owner, _place(), challenge))
+        return jsonify(passkeys.making(database, owner, passkey_talk.place(), challenge))
 
 
 @blueprint.post("/passkey")
@@ -116,23 +85,23 @@ def making() -> BaseResponse:
 def make() -> BaseResponse:
     """Keep the passkey that the browser has made."""
     _own_phone()
-    person, now, challenge = access.person(), house().clock(), _asked("make")
+    person, now, challenge = access.person(), house().clock(), passkey_talk.asked("make")
     fault = _("That did not work. Please try again.")
     if challenge is None:
-        return _refused(fault)
+        return passkey_talk.refused(fault)
     try:
         with house().database.writing() as database:
             passkeys.make(
                 database,
                 person.participant_id,
                 person.device_id,
-                _body().get("credential"),
-                _place(),
+                passkey_talk.body().get("credential"),
+                passkey_talk.place(),
                 challenge,
                 now,
             )
-    except passkeys.PasskeyError:
-        return _refused(fault)
+    except credentials.PasskeyError:
+        return passkey_talk.refused(fault)
     session["phone_said"] = "made"
     return jsonify(to=url_for("device.index"))
 
@@ -155,12 +124,12 @@ def remove() -> BaseResponse:
 def opening() -> BaseResponse:
     """What the browser opens with: on a locked phone its participant's passkeys, else any."""
     owner = g.person or g.locked
-    challenge = _ask("open")
+    challenge = passkey_talk.ask("open")
     allowed: list[Any] = []
-    if owner is not None and _body().get("use") == "unlock":
+    if owner is not None and passkey_talk.body().get("use") == "unlock":
         with house().database.reading() as database:
             allowed = list(passkeys.living(database, owner.participant_id))
-    return jsonify(passkeys.opening(_place(), challenge, allowed))
+    return jsonify(credentials.opening(passkey_talk.place(), challenge, allowed))
 
 
 @blueprint.post("/open")
@@ -170,19 +139,19 @@ def open_with() -> BaseResponse:
 
     Whatever is wrong gets the same sentence, which tells nothing of anybody.
     """
-    now, owner, challenge = house().clock(), g.person or g.locked, _asked("open")
-    unlocks = owner is not None and _body().get("use") == "unlock"
+    now, owner, challenge = house().clock(), g.person or g.locked, passkey_talk.asked("open")
+    unlocks = owner is not None and passkey_talk.body().get("use") == "unlock"
     fault = _("That did not open anything here. Please use your PIN or a code.")
     if challenge is None:
-        return _refused(fault)
+        return passkey_talk.refused(fault)
     source = secrets.source_hash(request.remote_addr or "", house().settings.secret_key)
     with house().database.writing() as database:
         if enrolment.too_many_tries(database, "passkey", source, now):
             abort(429)
         found = passkeys.open_with(
             database,
-            _body().get("credential"),
-            _place(),
+            passkey_talk.body().get("credential"),
+            passkey_talk.place(),
             challenge,
             None if owner is None else owner.participant_id,
             owner.device_id if unlocks and owner is not None else None,
@@ -190,7 +159,7 @@ def open_with() -> BaseResponse:
         )
         if isinstance(found, Refusal):
             enrolment.note_try(database, "passkey", source, now)
-            return _refused(fault)
+            return passkey_talk.refused(fault)
         passkey_id = found.id
     if owner is None or not unlocks:
         return jsonify(to=join.join_by_passkey(passkey_id, now))

@@ -18,7 +18,12 @@ from pro_app.services.tablet import Guest
 from pro_app.web import locale
 from pro_app.web.house import house
 
-STAFF_ROOMS = ("staff", "coordinator")  # pages in all languages, whatever the study offers
+STAFF_ROOMS = (
+    "staff",
+    "coordinator",
+    "account",
+    "staff_passkeys",
+)  # pages in all languages, whatever the study offers
 
 
 def language() -> str:

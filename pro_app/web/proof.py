@@ -60,7 +60,8 @@ def _of_person(database: Session) -> Check:
     now, staff_id = house().clock(), staff_access.person().staff_id
     person = database.get_one(Staff, staff_id)
     password, code = request.form.get("password", ""), request.form.get("code", "")
-    check = staff_sign_in.check_password(database, person.email, password, now)
+    vault = house().post_office.vault
+    check = staff_sign_in.check_password(database, person.email, password, vault, now)
     if check.result is not Result.RIGHT:
         return check
-    return staff_sign_in.check_second(database, staff_id, code, house().post_office.vault, now)
+    return staff_sign_in.check_second(database, staff_id, code, vault, now)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import segno
 from flask import Blueprint, Response, g, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
-from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.core.study import LANGUAGES
 from pro_app.models import Staff
-from pro_app.services import enrolment, secrets, staff, staff_sign_in
+from pro_app.services import account_mail, enrolment, secrets, staff, staff_sign_in
 from pro_app.services.staff_sign_in import Result
-from pro_app.web import access, proof, staff_access, tablet_access
-from pro_app.services.staff_sign_in import Check, Result
-from pro_app.web import access, staff_access
+from pro_app.web import access, authenticator_app, kept, proof, staff_access
 from pro_app.web.house import house
 from pro_app.web.staff_access import staff_only
+from pro_app.web.staff_forms import password_fault
+from pro_app.web.staff_session import begin
 
 blueprint = Blueprint("staff", __name__, url_prefix="/staff")
 Page = str | tuple[str, int] | BaseResponse
@@ -54,8 +52,8 @@ def sign_in() -> Page:
 
 
 def _sign_in_page(fault: str | None = None) -> str:
-    over = request.args.get("over") == "1"
-    return render_template("staff/sign_in.html", fault=fault, over=over)
+    over, sealed = request.args.get("over") == "1", request.form.get("kept")
+    return render_template("staff/sign_in.html", fault=fault, over=over, kept=sealed)
 
 
 @blueprint.post("/sign-in")
@@ -66,14 +64,16 @@ def check_password() -> Page:
     email, password = request.form.get("email", ""), request.form.get("password", "")
     if not email or not password:
         return _sign_in_page(_("Please enter your e-mail address and your password.")), 422
+    vault = house().post_office.vault
     check = proof.counted(
-        lambda database: staff_sign_in.check_password(database, email, password, now)
+        lambda database: staff_sign_in.check_password(database, email, password, vault, now)
     )
     if check.result is not Result.RIGHT:
-        return _sign_in_page(
-            proof.fault_text(check, _("The e-mail address and the password do not match."))
-        ), 422
+        wrong = _("The e-mail address and the password do not match.")
+        return _sign_in_page(proof.fault_text(check, wrong)), 422
     session["staff_half"] = [check.staff_id, now.isoformat()]
+    if request.form.get("kept"):  # too long for an address: it travels in the page
+        return _second_page()
     return redirect(url_for("staff.second"), 303)
 
 
@@ -83,7 +83,12 @@ def second() -> Page:
     """The code of the authenticator app, or a recovery code."""
     if _half() is None:
         return redirect(url_for("staff.sign_in"))
-    return render_template("staff/second.html", fault=None)
+    return _second_page()
+
+
+def _second_page(fault: str | None = None) -> str:
+    sealed = request.form.get("kept")
+    return render_template("staff/second.html", fault=fault, kept=sealed)
 
 
 @blueprint.post("/sign-in/code")
@@ -98,9 +103,19 @@ def check_second() -> Page:
         lambda database: staff_sign_in.check_second(database, staff_id, code, vault, now)
     )
     if check.result is not Result.RIGHT:
-        fault = proof.fault_text(check, _("This is not the right code. Please try again."))
-        return render_template("staff/second.html", fault=fault), 422
-    return _begin(staff_id, "code")
+        wrong = _("This is not the right code. Please try again.")
+        return _second_page(proof.fault_text(check, wrong)), 422
+    token, to = begin(staff_id, "code")
+    response = kept.go_on(staff_id) or redirect(to, 303)
+    staff_access.keep(response, token)
+    return response
+
+
+@blueprint.post("/kept")
+@staff_only()
+def go_on() -> Page:
+    """After signing in by passkey: on with what was sent when the desk had been signed out."""
+    return kept.go_on(staff_access.person().staff_id) or redirect(url_for("staff.home"), 303)
 
 
 def _half() -> int | None:
@@ -110,17 +125,6 @@ def _half() -> int | None:
         return None
     age = house().clock() - datetime.fromisoformat(moment)
     return int(staff_id) if age <= staff_sign_in.HALF_LIFE else None
-
-
-def _begin(staff_id: int, how: str) -> BaseResponse:
-    with house().database.writing() as database:
-        token = staff_sign_in.start(database, staff_id, house().clock(), how)
-    for name in ("staff_half", "staff_invitation", "staff_secret", "csrf_token"):
-        session.pop(name, None)
-    to = session.pop("staff_next", None) or url_for("staff.home")
-    response = redirect(to, 303)
-    staff_access.keep(response, token)
-    return response
 
 
 @blueprint.post("/sign-out")
@@ -211,65 +215,37 @@ def set_up() -> Page:
 
 def _set_up_page(person: Staff, fault: tuple[str, str] | None = None) -> str:
     """`fault` is the field and what is wrong with it."""
-    secret = session.setdefault("staff_secret", staff_sign_in.new_secret())
-    address = staff_sign_in.provisioning(
-        secret, person.email, house().post_office.notices.app_name("en")
-    )
-    picture = segno.make(address, error="m").svg_inline(scale=4, border=2, omitsize=True)
     return render_template(
         "staff/set_up.html",
         known=person,
-        picture=Markup(picture),  # noqa: S704 (a drawing of squares)
-        key=_in_fours(staff_sign_in.typed_secret(secret)),
+        app=authenticator_app.new(person.email),
         fault=None if fault is None else fault[1],
         field=None if fault is None else fault[0],
         shortest=staff_sign_in.SHORTEST,
     )
 
 
-def _in_fours(text: str) -> str:
-    return " ".join(text[place : place + 4] for place in range(0, len(text), 4))
-
-
 @blueprint.post("/set-up")
 @staff_only(alone=True)
 def finish_set_up() -> Page:
     """The account opens with what was chosen; the recovery codes are shown this once."""
-    now, person, secret = house().clock(), _invited(), session.get("staff_secret")
+    now, person, secret = house().clock(), _invited(), authenticator_app.secret()
     if person is None or secret is None:
         return redirect(url_for("staff.invitation"), 303)
     password = request.form.get("password", "")
-    fault = _password_fault(password, request.form.get("again", ""), person)
-    if fault is None and not staff_sign_in.opens(secret, request.form.get("code", ""), now):
-        wrong = _(
-            "This is not the code that the app shows now. Please scan the picture, and try again."
-        )
-        fault = ("code", wrong)
+    fault = password_fault(password, request.form.get("again", ""), person)
+    fault = fault or authenticator_app.code_fault(request.form.get("code", ""), now)
     if fault is not None:
         return _set_up_page(person, fault), 422
     with house().database.writing() as database:
         vault, hashed = house().post_office.vault, session["staff_invitation"]
         codes = staff_sign_in.set_up(database, hashed, password, secret, vault, now)
-    response = _begin(person.id, "invitation")
-    to = response.headers["Location"]
-    page = Response(render_template("staff/recovery_codes.html", codes=codes, to=to, known=person))
-    for value in response.headers.getlist("Set-Cookie"):
-        page.headers.add("Set-Cookie", value)
+    if person.password_hash is not None:  # it opened before, and whose invitation was this?
+        account_mail.tell(house().post_office, person.id)
+    token, to = begin(person.id, "invitation")
+    page = Response(render_template("staff/recovery_codes.html", codes=codes, to=to))
+    staff_access.keep(page, token)
     return page
-
-
-def _password_fault(password: str, again: str, person: Staff) -> tuple[str, str] | None:
-    faults = {
-        "short": _("Please choose at least %(count)d characters.", count=staff_sign_in.SHORTEST),
-        "long": _("Please choose at most %(count)d characters.", count=staff_sign_in.LONGEST),
-        "easy": _("This password is easy to guess. Please choose another one."),
-    }
-    fault = staff_sign_in.password_fault(password, person)
-    if fault is not None:
-        return "password", faults[fault]
-    if password != again:
-        return "again", _("The two passwords differ. Please type the same one twice.")
-    return None
 
 
 @blueprint.post("/verify")
@@ -285,7 +261,7 @@ def verify() -> Page:
         return staff_access.carry(to, fault)
     with house().database.writing() as database:
         token = staff_sign_in.verify_again(database, known, now)
-    fields = [(k, v) for k, v in request.form.items(multi=True) if k not in staff_access.UNCARRIED]
+    fields = kept.fields()
     if request.form.get("method") == "post":
         fields = [pair for pair in fields if pair[0] != "method"]
         page = Response(render_template("staff/go_on.html", path=to, fields=fields))

@@ -13,20 +13,20 @@ from typing import Any, TypeVar
 
 from flask import Response, abort, g, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.models import ROLES, Participant
-from pro_app.services import participants, staff, staff_sign_in, studies
+from pro_app.services import participants, staff, staff_passkeys, staff_sign_in, studies
 from pro_app.services.staff_sign_in import Person
 from pro_app.services.studies import CurrentStudy
-from pro_app.web import tablet_access
+from pro_app.web import account_words, kept, tablet_access
 from pro_app.web.house import house
 
 View = TypeVar("View", bound=Callable[..., Any])
 Page = str | tuple[str, int] | BaseResponse
 PEOPLE = ("coordinator", "investigator")  # who sees participants
 Sites = frozenset[int] | None  # the sites that a role covers; None: all of the study
-UNCARRIED = frozenset({"csrf_token", "password", "code", "carry_to"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,7 @@ def words() -> dict[str, Any]:
     return {
         "rooms": rooms,
         "idle_seconds": int(staff_sign_in.IDLE.total_seconds()),
+        "account_news": account_words.news,
     }
 
 
@@ -143,6 +144,8 @@ def admit(view: Any) -> BaseResponse | None:
             g.staff = staff_sign_in.person_of(database, token, now)
     if g.staff is None:
         return None if view.alone else _to_sign_in(expired=token is not None)
+    if request.method == "GET":
+        kept.own_pages(g.staff.staff_id)
     if now - g.staff.seen_at >= staff_sign_in.SEEN_EVERY:
         with house().database.writing() as database:
             staff_sign_in.touch(database, g.staff, now)
@@ -151,6 +154,8 @@ def admit(view: Any) -> BaseResponse | None:
         if not g.post.may(*view.roles):
             abort(403)
     if view.fresh and not g.staff.is_fresh(now):
+        if request.method == "POST" and kept.page_owner() != g.staff.staff_id:
+            raise CSRFError("not from a page of this person")  # else a proof would send it on
         return carry(request.full_path.rstrip("?"))
     return None
 
@@ -168,22 +173,40 @@ def _post(code: str) -> Post:
 
 
 def _to_sign_in(expired: bool) -> BaseResponse:
-    if request.method == "GET":
-        session["staff_next"] = request.path
-    response = redirect(url_for("staff.sign_in", over="1" if expired else None), 303)
+    """On to the sign-in, and afterwards to the page that was to be read; what somebody sent whose
+    desk was signed out meanwhile goes along."""
+    sealed = kept.keep() if request.method == "POST" else None
+    if sealed is not None:
+        page = render_template("staff/sign_in.html", fault=None, over=False, kept=sealed)
+        response: BaseResponse = Response(page, status=401)
+    else:
+        if request.method == "GET":
+            session["staff_next"] = request.path
+        response = redirect(url_for("staff.sign_in", over="1" if expired else None), 303)
     forget(response)
     return response
 
 
 def carry(path: str, fault: str | None = None) -> BaseResponse:
-    """The page that asks for a proof of being there, carrying what was sent; nothing is lost."""
-    fields = [(k, v) for k, v in request.form.items(multi=True) if k not in UNCARRIED]
+    """The page that asks for a proof of being there, carrying what was sent; nothing is lost.
+
+    Where a password was sent, which is not carried, the page that asks for it comes again.
+    """
+    sent = kept.fields()
+    if request.endpoint == "staff.verify":  # the proof was wrong: once more, for the same
+        by_post = request.form.get("method") == "post"
+        sent = [(name, value) for name, value in sent if name != "method"]
+    else:
+        by_post = request.method == "POST" and bool(sent or not kept.SECRETS & request.form.keys())
+    with house().database.reading() as database:
+        has_passkey = bool(staff_passkeys.living(database, person().staff_id))
     page = render_template(
         "staff/verify.html",
         carry_to=path,
-        fields=fields,
+        fields=sent if by_post else [],
         fault=fault,
-        method="get" if request.method == "GET" else "post",
+        method="post" if by_post else "get",
+        has_passkey=has_passkey,
     )
     return Response(page, status=401 if fault is None else 422)
 

@@ -6,7 +6,11 @@ import re
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
+from flask_babel import gettext as _
+
 from pro_app.core.schedule import local
+from pro_app.models import Staff
+from pro_app.services import staff_sign_in
 
 
 def day(text: str) -> date | None:
@@ -31,3 +35,18 @@ def moment(on: date, at: time, zone: ZoneInfo) -> datetime | None:
         return local(on, at.hour * 60 + at.minute, zone)
     except OverflowError:
         return None
+
+
+def password_fault(password: str, again: str, person: Staff) -> tuple[str, str] | None:
+    """The field, and why a new password cannot be taken; None if it can."""
+    faults = {
+        "short": _("Please choose at least %(count)d characters.", count=staff_sign_in.SHORTEST),
+        "long": _("Please choose at most %(count)d characters.", count=staff_sign_in.LONGEST),
+        "easy": _("This password is easy to guess. Please choose another one."),
+    }
+    fault = staff_sign_in.password_fault(password, person)
+    if fault is not None:
+        return "password", faults[fault]
+    if password != again:
+        return "again", _("The two passwords differ. Please type the same one twice.")
+    return None

@@ -1,9 +1,11 @@
 /**
  * Says a minute before the end that this desk will be signed out, and lets whoever is there stay.
- * What was typed is not touched: signing out only closes what is sent from here on.
+ * Who types or clicks is there: the study is told now and then, and every other tab at once, so
+ * that the warning comes when all of them are idle. What was typed is not touched.
  */
 const WARNING = 60; // seconds
 const LOOK = 5_000; // milliseconds
+const TELL = 60_000; // milliseconds between two words to the study
 
 const seconds = Number(document.body.dataset.idle);
 const box = document.querySelector("[data-stay]");
@@ -11,15 +13,35 @@ if (seconds && box instanceof HTMLDialogElement) watch(box);
 
 /** @param {HTMLDialogElement} box */
 function watch(box) {
-  let last = Date.now();
-  box.querySelector("form")?.addEventListener("submit", async (submission) => {
-    submission.preventDefault();
-    const form = /** @type {HTMLFormElement} */ (submission.target);
+  const form = /** @type {HTMLFormElement} */ (box.querySelector("form"));
+  const tabs = "BroadcastChannel" in window ? new BroadcastChannel("desk") : null;
+  let last = Date.now(); // when the study last heard of this desk, from whichever tab
+  let active = false; // whether somebody was here since
+
+  const heard = (/** @type {number} */ at) => {
+    last = Math.max(last, at);
+    active = false;
+    if (box.open) box.close();
+  };
+  const stay = async () => {
+    const at = Date.now();
     const answer = await fetch(form.action, { method: "POST", body: new FormData(form) }).catch(() => null);
-    if (answer?.status === 204) last = Date.now();
-    box.close();
+    if (answer?.status !== 204) return false;
+    heard(at);
+    tabs?.postMessage(at);
+    return true;
+  };
+  tabs?.addEventListener("message", ({ data }) => heard(Number(data)));
+  tabs?.postMessage(last); // this page has just come from the study
+  for (const kind of ["keydown", "pointerdown"]) {
+    addEventListener(kind, (event) => { active ||= event.isTrusted && !box.open; }, { passive: true });
+  }
+  form.addEventListener("submit", async (submission) => {
+    submission.preventDefault();
+    if (!await stay()) box.close();
   });
-  setInterval(() => {
+  setInterval(async () => {
+    if (active && Date.now() - last >= TELL) await stay();
     const left = seconds - (Date.now() - last) / 1000;
     if (left <= WARNING && left > 0 && !box.open) box.showModal();
     if (left <= 0 && box.open) box.close();

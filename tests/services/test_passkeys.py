@@ -8,10 +8,20 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from webauthn.helpers import base64url_to_bytes
 
 from pro_app.models import AuditEntry, Participant, Passkey
-from pro_app.services import audit, enrolment, joining, passkeys, phones, secrets, sessions
-from pro_app.services.passkeys import Challenge, PasskeyError, Place, Refusal
+from pro_app.services import (
+    audit,
+    credentials,
+    enrolment,
+    joining,
+    passkeys,
+    phones,
+    secrets,
+    sessions,
+)
+from pro_app.services.credentials import Challenge, PasskeyError, Place, Refusal
 from tests.authenticator import PRESENT, Key, allowed
 from tests.conftest import KEY, PIN, Enrolled, Site
 
@@ -19,7 +29,7 @@ HERE = Place("localhost", "http://localhost", "My answers")
 
 
 def challenge(site: Site) -> Challenge:
-    return passkeys.new_challenge(site.clock())
+    return credentials.new_challenge(site.clock())
 
 
 def joined(site: Site, person: Enrolled) -> int:
@@ -52,7 +62,7 @@ def open_with(
     """Open with a passkey as a browser does, a moment later."""
     asked = asked or challenge(site)
     site.clock.forward(seconds=2)
-    given = key.open(passkeys.opening(HERE, asked, []), **how)
+    given = key.open(credentials.opening(HERE, asked, []), **how)
     return send(site, given, asked, owner, device)
 
 
@@ -106,7 +116,7 @@ def test_a_passkey_asks_for_the_persons_finger_and_names_nobody(site: Site) -> N
     told = str(options)
     for telling in ("01-007", "Test Study", "LupusQoL"):
         assert telling not in told
-    assert passkeys.base64url_to_bytes(str(key.user)).decode() == public_id
+    assert base64url_to_bytes(str(key.user)).decode() == public_id
 
 
 def test_what_is_kept_of_a_passkey(site: Site, mine: tuple[Enrolled, int, Key]) -> None:
@@ -114,7 +124,7 @@ def test_what_is_kept_of_a_passkey(site: Site, mine: tuple[Enrolled, int, Key]) 
     with site.database.reading() as session:
         (kept,) = passkeys.living(session, person.id)
         options = passkeys.making(session, person.id, HERE, challenge(site))
-    assert passkeys.base64url_to_bytes(kept.credential_id) == key.id
+    assert base64url_to_bytes(kept.credential_id) == key.id
     assert (kept.device_id, kept.used_device_id, kept.used_at) == (device, device, None)
     assert (kept.transports, kept.backed_up, kept.sign_count) == (["internal"], False, 0)
     assert [one["id"] for one in options["excludeCredentials"]] == [kept.credential_id]
@@ -158,7 +168,7 @@ def test_every_damaged_answer_is_refused_and_none_is_a_fault_of_ours(
 ) -> None:
     _, _, key = mine
     asked = challenge(site)
-    good = key.open(passkeys.opening(HERE, asked, []))
+    good = key.open(credentials.opening(HERE, asked, []))
     for name in ("clientDataJSON", "authenticatorData", "signature", "userHandle"):
         for wrong in ("", "AAAA", "%%", None, 5, good["response"][name][:-4], {}):
             if name == "userHandle" and not wrong:
@@ -176,7 +186,7 @@ def test_the_same_passkey_twice_and_too_many_are_not_kept(
     person, device, key = mine
     with pytest.raises(PasskeyError, match="known already"):
         make(site, person, device, key)
-    monkeypatch.setattr(passkeys, "MOST", 2)
+    monkeypatch.setattr(credentials, "MOST", 2)
     make(site, person, device, Key())
     with pytest.raises(PasskeyError, match="too many"):
         make(site, person, device, Key())
@@ -201,10 +211,10 @@ def test_a_locked_phone_asks_for_its_own_passkeys_alone(
     person, _, key = mine
     with site.database.reading() as session:
         own = passkeys.living(session, person.id)
-        options = passkeys.opening(HERE, challenge(site), own)
+        options = credentials.opening(HERE, challenge(site), own)
     assert allowed(options) == [key.id]
     assert options["userVerification"] == "required"
-    assert allowed(passkeys.opening(HERE, challenge(site), [])) == []
+    assert allowed(credentials.opening(HERE, challenge(site), [])) == []
 
 
 def test_an_answer_opens_once_and_within_five_minutes(
@@ -212,12 +222,12 @@ def test_an_answer_opens_once_and_within_five_minutes(
 ) -> None:
     person, device, key = mine
     asked = challenge(site)
-    given = key.open(passkeys.opening(HERE, asked, []))
+    given = key.open(credentials.opening(HERE, asked, []))
     site.clock.forward(seconds=2)
     assert isinstance(send(site, given, asked, person.id, device), Passkey)
     assert send(site, given, asked, person.id, device) is Refusal.UNKNOWN
     asked = challenge(site)
-    given = key.open(passkeys.opening(HERE, asked, []))
+    given = key.open(credentials.opening(HERE, asked, []))
     site.clock.forward(minutes=5)
     assert send(site, given, asked, person.id, device) is Refusal.UNKNOWN
 
@@ -228,7 +238,7 @@ def test_a_key_of_a_synchronizing_keychain_opens_once_too(site: Site) -> None:
     device, key = joined(site, person), Key(synced=True)
     assert make(site, person, device, key).backed_up
     asked = challenge(site)
-    given = key.open(passkeys.opening(HERE, asked, []))
+    given = key.open(credentials.opening(HERE, asked, []))
     site.clock.forward(seconds=2)
     assert isinstance(send(site, given, asked), Passkey)
     assert send(site, given, asked) is Refusal.UNKNOWN

@@ -47,7 +47,7 @@ def test_codes_are_those_of_the_standard() -> None:
 def test_password_then_code_open(site: Place) -> None:
     with site.database.writing() as session:
         staff_id, _ = set_up(session)
-        first = staff_sign_in.check_password(session, f" {EMAIL.upper()}", PASSWORD, MORNING)
+        first = staff_sign_in.check_password(session, f" {EMAIL.upper()}", PASSWORD, VAULT, MORNING)
         assert (first.result, first.staff_id) == (Result.RIGHT, staff_id)
         code = code_at(MORNING)
         second = staff_sign_in.check_second(session, staff_id, code, VAULT, MORNING)
@@ -60,7 +60,7 @@ def test_what_does_not_open(site: Place) -> None:
     with site.database.writing() as session:
         staff_id, codes = set_up(session)
         for email, password in ((EMAIL, "wrong"), ("stranger@else.example", PASSWORD), ("", "")):
-            check = staff_sign_in.check_password(session, email, password, MORNING)
+            check = staff_sign_in.check_password(session, email, password, VAULT, MORNING)
             assert (check.result, check.staff_id) == (Result.WRONG, None)
         for code in ("000000", "", "12345", code_at(MORNING + timedelta(minutes=5)), codes[0][:-1]):
             check = staff_sign_in.check_second(session, staff_id, code, VAULT, MORNING)
@@ -74,17 +74,23 @@ def test_wrong_tries_wait_longer_and_longer_and_a_right_one_ends_it(site: Place)
     with site.database.writing() as session:
         staff_id, _ = set_up(session)
         for _ in range(4):
-            assert staff_sign_in.check_password(session, EMAIL, "no", now).result is Result.WRONG
+            assert (
+                staff_sign_in.check_password(session, EMAIL, "no", VAULT, now).result
+                is Result.WRONG
+            )
         for _ in range(6):
-            check = staff_sign_in.check_password(session, EMAIL, "no", now)
+            check = staff_sign_in.check_password(session, EMAIL, "no", VAULT, now)
             assert check.result is Result.WAIT
             assert check.wait_until is not None
-            meanwhile = staff_sign_in.check_password(session, EMAIL, PASSWORD, now)
+            meanwhile = staff_sign_in.check_password(session, EMAIL, PASSWORD, VAULT, now)
             assert meanwhile.result is Result.WAIT, "not even the right one, while it waits"
             waits.append((check.wait_until - now) // timedelta(minutes=1))
             now = check.wait_until
         assert waits == [1, 2, 4, 8, 15, 15]
-        assert staff_sign_in.check_password(session, EMAIL, PASSWORD, now).result is Result.RIGHT
+        assert (
+            staff_sign_in.check_password(session, EMAIL, PASSWORD, VAULT, now).result
+            is Result.RIGHT
+        )
         right = staff_sign_in.check_second(session, staff_id, code_at(now), VAULT, now)
         assert right.result is Result.RIGHT
         assert session.get_one(Staff, staff_id).failures == 0
@@ -95,9 +101,9 @@ def test_a_right_password_alone_forgives_nothing(site: Place) -> None:
     with site.database.writing() as session:
         staff_id, _ = set_up(session)
         for _ in range(4):
-            staff_sign_in.check_password(session, EMAIL, PASSWORD, MORNING)
+            staff_sign_in.check_password(session, EMAIL, PASSWORD, VAULT, MORNING)
             staff_sign_in.check_second(session, staff_id, "000000", VAULT, MORNING)
-        staff_sign_in.check_password(session, EMAIL, PASSWORD, MORNING)
+        staff_sign_in.check_password(session, EMAIL, PASSWORD, VAULT, MORNING)
         last = staff_sign_in.check_second(session, staff_id, "000000", VAULT, MORNING)
         assert last.result is Result.WAIT
 
@@ -123,7 +129,7 @@ def test_an_invitation_is_used_once_and_ends_what_was_before(site: Place) -> Non
         with pytest.raises(staff.StaffError, match="used"):
             staff_sign_in.set_up(session, hashed, PASSWORD, SECRET, VAULT, MORNING)
         assert staff_sign_in.person_of(session, token, MORNING) is None
-        old = staff_sign_in.check_password(session, EMAIL, PASSWORD, MORNING)
+        old = staff_sign_in.check_password(session, EMAIL, PASSWORD, VAULT, MORNING)
         assert old.result is Result.WRONG
         for dead in (codes[3], code_at(MORNING)):
             check = staff_sign_in.check_second(session, staff_id, dead, VAULT, MORNING)
@@ -193,7 +199,7 @@ def test_a_proof_is_fresh_for_five_minutes_and_changes_the_token(site: Place) ->
 def test_the_trail_has_every_try_and_no_secret(site: Place) -> None:
     with site.database.writing() as session:
         staff_id, codes = set_up(session)
-        staff_sign_in.check_password(session, EMAIL, "wrong", MORNING)
+        staff_sign_in.check_password(session, EMAIL, "wrong", VAULT, MORNING)
         staff_sign_in.check_second(session, staff_id, "000000", VAULT, MORNING)
         staff_sign_in.check_second(session, staff_id, codes[0], VAULT, MORNING)
         staff_sign_in.start(session, staff_id, MORNING, "code")

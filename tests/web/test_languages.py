@@ -46,6 +46,7 @@ STAFF_FOLDERS = {
     "trail",
     "copy",
     "alerts",
+    "account",
 }
 # receipts, codes and keys, in groups of four
 RECEIPT = re.compile(r"[0-9A-F]{4}(-[0-9A-F]{4}){2}|\b([A-Z0-9]{4} )+[A-Z0-9]{4}\b")
