@@ -22,7 +22,8 @@ def board() -> str:
     here, now = staff_access.post(), house().clock()
     with house().database.reading() as database:
         covered = here.covers(*PEOPLE)
-        found = morning.board(database, here.study, house().library, covered, now)
+        few = participants.count(database, here.study, covered) <= morning.COUNTABLE
+        found = morning.board(database, here.study, house().library, covered, now, progress=few)
         sites = participants.sites(database, here.study.id, covered)
     return render_template(
         "coordinator/board.html",
