@@ -20,9 +20,11 @@ from pro_app.models import Database
 from pro_app.services import checks
 from pro_app.web import (
     access,
+    contact,
     coordinator,
     device,
     enrol,
+    enrol_many,
     errors,
     files,
     join,
@@ -87,7 +89,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
     Compress(app)
     for rooms in (
         join, participant, questionnaire, reminders, pwa, offline, journal, device,
-        staff, coordinator, enrol, participant_page,
+        staff, coordinator, enrol, enrol_many, participant_page, contact,
     ):  # fmt: skip
         app.register_blueprint(rooms.blueprint)
     if settings.demo:

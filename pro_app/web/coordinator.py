@@ -30,6 +30,7 @@ def board() -> str:
         found=found,
         sites=sites,
         now=now,
+        may=here.may("coordinator"),
         words=staff_words,
         instruments={code: one.name for code, one in house().library.instruments.items()},
         room="coordinator.board",

@@ -1,9 +1,14 @@
-"""What people of the staff type into forms, as values."""
+"""What people of the staff type into forms, as values, and values as they read them."""
 
 from __future__ import annotations
 
 import re
 from datetime import date
+
+
+def clock_time(minute: int) -> str:
+    """A time of day, given in minutes after midnight, as clocks show it."""
+    return f"{minute // 60:02}:{minute % 60:02}"
 
 
 def day(text: str) -> date | None:

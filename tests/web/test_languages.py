@@ -28,7 +28,7 @@ from tests.services.trial import Letterbox, Recorder, subscribe, trial_content
 MARK = "Demonstration wording, not the validated questionnaire"
 # Latin words of a page in any script; {count} is for the script, the last three an example
 LATIN = {"PIN", "Aa", "count", "iPhone", "iPad", "JavaScript", "WhatsApp", "name", "example", "com"}
-STAFF_FOLDERS = {"staff", "coordinator", "enrol", "participant_page"}
+STAFF_FOLDERS = {"staff", "coordinator", "enrol", "participant_page", "enrol_many", "contact"}
 # receipts, codes and keys, in groups of four
 RECEIPT = re.compile(r"[0-9A-F]{4}(-[0-9A-F]{4}){2}|\b([A-Z0-9]{4} )+[A-Z0-9]{4}\b")
 VOID = {"meta", "link", "input", "br", "img", "hr", "progress"}
