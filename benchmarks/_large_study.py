@@ -58,21 +58,19 @@ FROM (WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted
 """,
     """
 INSERT INTO assessment (id, public_id, participant_id, timepoint, occurrence, instrument, place,
-    opens_at, due_at, closes_at, created_at, scheduled, placed_at, planned_at)
+    opens_at, due_at, closes_at, created_at, scheduled, placed_at, planned_at, sealed_late)
 SELECT p.id * 20 + w.place * 2 + i.place, 'a' || (p.id * 20 + w.place * 2 + i.place), p.id,
     w.timepoint, 1, i.instrument, i.place, w.opens_at, w.due_at, w.closes_at, :early, {true},
-    :early, CASE WHEN w.opens_at < :now THEN :now END
+    :early, CASE WHEN w.opens_at < :now THEN :now END,
+    CASE WHEN w.due_at < :now AND {chance} < 80 AND p.withdrawn_at IS NULL THEN {chance} >= 75 END
 FROM participant AS p JOIN large_window AS w ON w.cohort = p.id * 37 % {cohorts}
 CROSS JOIN (SELECT 'lupusqol' AS instrument, 1 AS place UNION ALL SELECT 'sf36v1', 2) AS i
 """,
     """
 INSERT INTO submission (assessment_id, receipt, started_at, completed_at, submitted_at, late,
     answers, instrument_fingerprint, study_version, mode)
-SELECT i.id, 'r', i.opens_at, i.due_at, i.due_at, {chance} >= 75, '"{text}"', 'f', 1,
-    'own_phone'
-FROM assessment AS i JOIN participant AS p ON p.id = i.participant_id
-JOIN (SELECT DISTINCT place, timepoint FROM large_window) AS w ON w.timepoint = i.timepoint
-WHERE i.due_at < :now AND {chance} < 80 AND p.withdrawn_at IS NULL
+SELECT i.id, 'r', i.opens_at, i.due_at, i.due_at, i.sealed_late, '"{text}"', 'f', 1, 'own_phone'
+FROM assessment AS i WHERE i.sealed_late IS NOT NULL
 """,
     """
 INSERT INTO answer (operation, assessment_id, item, state, code, standing, prompted, answered_at,

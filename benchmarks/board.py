@@ -3,7 +3,9 @@
 Reference: reading fifty of its participants by key, in the same run. The board is timed for one
 site of a hundred and for the whole study, without and with the count of all that was completed.
 
-    python benchmarks/board.py [PARTICIPANTS]
+A smaller study is for a quick look: its figures say nothing of the goals.
+
+    python benchmarks/board.py [PARTICIPANTS] [--only sqlite|postgresql]
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from pro_app.services import board, completion, rates
 from pro_app.services.studies import CurrentStudy
 
 ROUNDS = 5
-SITE = 5
+SITE = 1
 GOALS = {"sqlite": 500, "postgresql": 200}  # milliseconds, of the board
 Question = Callable[[Session], object]
 
@@ -73,7 +75,7 @@ def measure(kind: str, url: str, library: Library, count: int) -> None:
     begun = time.perf_counter()
     study = fill(database, library, count)
     made = time.perf_counter() - begun
-    keys = [1 + n * (count // 50) for n in range(50)]
+    keys = [1 + n * max(1, count // 50) for n in range(50)]
     people = sa.select(Participant).where(Participant.id.in_(keys))
     reference, _ = timed(database, lambda session: session.execute(people).all())
     print(
@@ -91,12 +93,16 @@ def measure(kind: str, url: str, library: Library, count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("participants", nargs="?", type=int, default=100_000)
-    count = parser.parse_args().participants
+    parser.add_argument("--only", choices=sorted(GOALS))
+    asked = parser.parse_args()
     library = load_library(ROOT / "questionnaires")
-    with TemporaryDirectory() as folder:
-        measure("sqlite", f"sqlite:///{folder}/board.sqlite3", library, count)
-    with postgresql() as url:
-        measure("postgresql", url, library, count)
+    if asked.only != "postgresql":
+        with TemporaryDirectory() as folder:
+            url = f"sqlite:///{folder}/board.sqlite3"
+            measure("sqlite", url, library, asked.participants)
+    if asked.only != "sqlite":
+        with postgresql() as url:
+            measure("postgresql", url, library, asked.participants)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 Reference: the same number of participants inserted by one statement, with nothing else. Enrolling
 checks every cell, places everybody's assessments by the demonstration's calendar, encrypts the
-addresses, and puts all of it on the audit trail, in one transaction.
+addresses, and puts all of it on the audit trail: the people in one transaction, their assessments
+in several. The longest of them is how long SQLite's other writers wait.
 
     python benchmarks/enrolling.py [PEOPLE]
 """
@@ -12,12 +13,15 @@ from __future__ import annotations
 import argparse
 import copy
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy as sa
 from _postgresql import postgresql
+from sqlalchemy.orm import Session
 
 from pro_app.config import ROOT
 from pro_app.core.library import load_library
@@ -41,6 +45,29 @@ def people_file(count: int) -> bytes:
         email = f"person{n}@example.org" if n % 2 else ""
         lines.append(f"01-{n:06},01,ms,1.0,{day},{day},{infusion},{email}")
     return "\n".join(lines).encode()
+
+
+class Writing:
+    """While it is open: how long the longest writing transaction took, in seconds."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.longest = database, 0.0
+
+    def __enter__(self) -> Writing:
+        writing = self.database.writing
+
+        @contextmanager
+        def timed() -> Iterator[Session]:
+            begun = time.perf_counter()
+            with writing() as session:
+                yield session
+            self.longest = max(self.longest, time.perf_counter() - begun)
+
+        self.database.writing = timed  # type: ignore[method-assign]
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        del self.database.writing
 
 
 def measure(kind: str, url: str, count: int) -> None:
@@ -68,8 +95,8 @@ def measure(kind: str, url: str, count: int) -> None:
     dry = time.perf_counter() - begun
     assert len(checked.entrants) == count, checked.faults[:3]
     begun = time.perf_counter()
-    with database.writing() as session:
-        assert enrolment_file.enrol(session, study, Vault("k" * 32), data, NOW) == count
+    with Writing(database) as held:
+        assert enrolment_file.enrol(database, study, Vault("k" * 32), data, NOW) == count
     spent = time.perf_counter() - begun
     with database.reading() as session:
         placed = session.scalar(sa.select(sa.func.count()).select_from(Assessment))
@@ -78,6 +105,7 @@ def measure(kind: str, url: str, count: int) -> None:
     print(f"  reference, participants alone  {reference:6.1f} s")
     print(f"  dry run                        {dry:6.1f} s")
     print(f"  enrolled                       {spent:6.1f} s   (goal {GOAL} s)")
+    print(f"  its longest transaction        {held.longest:6.1f} s")
 
 
 def main() -> None:

@@ -55,6 +55,29 @@ def db_upgrade() -> None:
     click.echo("the database is up to date")
 
 
+@db.command("recheck")
+@click.option("--mend", is_flag=True, help="let every assessment say what its submission does")
+def db_recheck(mend: bool) -> None:
+    """Compare what assessments say of their submissions, which the counts of a study rest on,
+    with the submissions themselves."""
+    from pro_app.models import Database
+    from pro_app.services import seals
+
+    database = Database(read_settings().database_url)
+    click.get_current_context().call_on_close(database.close)
+    if mend:
+        with database.writing() as session:
+            click.echo(f"{seals.mend(session)} mended")
+        return
+    with database.snapshot() as session:
+        found = list(seals.faults(session))
+    for one in found:
+        click.echo(f"assessment {one.public_id} says {one.says}, its submission {one.late}")
+    if found:
+        raise click.ClickException(f"{len(found)} differ; --mend corrects them")
+    click.echo("every assessment says what its submission does")
+
+
 @main.group("assessment")
 def assessment_group() -> None:
     """Assessments."""

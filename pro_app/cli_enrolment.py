@@ -38,9 +38,9 @@ def enrol_many(file: Path, dry_run: bool, study_code: str | None) -> None:
         return
     vault = at.office().vault
     try:
-        with at.database.writing() as session:
+        with at.database.reading() as session:
             study = at.study(session, study_code)
-            count = enrolment_file.enrol(session, study, vault, data, now())
+        count = enrolment_file.enrol(at.database, study, vault, data, now())
     except enrolment_file.FileRefused as refused:
         _tell(refused.faults)
     click.echo(f"{count} people are enrolled; `pro-app participant code` lets each phone in")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -21,13 +21,52 @@ HIDDEN = "(hidden)"
 LONGEST_SHOWN = 60  # characters of a value
 
 
+REASONS: Mapping[str, str] = {  # what can be wrong with a file, by its code
+    "empty": "is empty",
+    "no_lines": "has a header, and no line below it",
+    "too_large": "has more than {most:,} bytes",
+    "encoding": "is not {encoding}; save it as CSV UTF-8",
+    "no_text": "holds characters that no text has; save it as CSV UTF-8",
+    "unreadable": "cannot be read: {error}",
+    "unnamed": "has no name",
+    "column_twice": "is there twice",
+    "no_column": "is no column; there are {known}",
+    "column_missing": "the column is missing",
+    "cells": "has {found} cells, the header has {wanted}",
+    # of people to be enrolled, see services.enrolment_file
+    "missing": "is missing",
+    "identity": "has the shape of a national identity number",
+    "number_twice": "is there twice, first in line {first}",
+    "taken": "is taken in the study",
+    "long_number": "the study number has more than {most} characters",
+    "pattern": "the study number does not fit the pattern {pattern}",
+    "no_site": "the study has no such site; it has {known}",
+    "foreign_site": "is not a site of yours",
+    "no_language": "the study has no such language; it has {known}",
+    "version": "the version of the consent needs 1 to {most} characters",
+    "no_day": "is no day like 2026-11-22",
+    "future": "lies in the future",
+    "email": "is no e-mail address that can be written to",
+    "meanwhile": "somebody with one of its numbers was enrolled meanwhile; check it again",
+}
+
+
 class Fault(NamedTuple):
-    """What is wrong: in which line (None: of the whole file) and column, with which value."""
+    """What is wrong: in which line (None: of the whole file) and column, with which value.
+
+    `code` is one of REASONS; `about` are the values that its sentence names.
+    """
 
     line: int | None
     column: str | None
     value: str
-    reason: str
+    code: str
+    about: tuple[tuple[str, str | int], ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, in English."""
+        return REASONS[self.code].format(**dict(self.about))
 
     def __str__(self) -> str:
         place = "the file" if self.line is None else f"line {self.line}"
@@ -36,10 +75,11 @@ class Fault(NamedTuple):
         return f"{place}{column}{value}: {self.reason}"
 
 
-def fault(line: int | None, column: str | None, value: str, reason: str) -> Fault:
+def fault(line: int | None, column: str | None, value: str, code: str, **about: str | int) -> Fault:
     """A fault whose value can be shown: none that tells who somebody is, and none that is long."""
     shown = value if len(value) <= LONGEST_SHOWN else f"{value[:LONGEST_SHOWN]}..."
-    return Fault(line, column, HIDDEN if NATIONAL_IDENTITY.search(value) else shown, reason)
+    kept = HIDDEN if NATIONAL_IDENTITY.search(value) else shown
+    return Fault(line, column, kept, code, tuple(about.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +113,20 @@ def read_table(data: bytes, needed: Collection[str], more: Collection[str]) -> T
     header = next(records, None)
     if header is None:
         if not table.faults:
-            table.faults.append(Fault(None, None, "", "is empty"))
+            table.faults.append(fault(None, None, "", "empty"))
         return table
     table.columns = tuple(name.strip().casefold() for name in header[1])
     table.faults += _header_faults(header[0], table.columns, needed, more)
     for number, cells in records:
         _take(table, number, [cell.strip() for cell in cells])
     if not table.lines and not table.faults:
-        table.faults.append(Fault(None, None, "", "has a header, and no line below it"))
+        table.faults.append(fault(None, None, "", "no_lines"))
     return table
 
 
 def _decoded(data: bytes, faults: list[Fault]) -> str | None:
     if len(data) > MOST_BYTES:
-        faults.append(Fault(None, None, "", f"has more than {MOST_BYTES:,} bytes"))
+        faults.append(fault(None, None, "", "too_large", most=MOST_BYTES))
         return None
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
@@ -94,11 +134,11 @@ def _decoded(data: bytes, faults: list[Fault]) -> str | None:
     except UnicodeDecodeError as error:
         line = None if wide else data.count(b"\n", 0, error.start) + 1
         encoding = "UTF-16" if wide else "UTF-8"
-        faults.append(Fault(line, None, "", f"is not {encoding}; save it as CSV UTF-8"))
+        faults.append(fault(line, None, "", "encoding", encoding=encoding))
         return None
     if "\0" in text:
-        reason = "holds characters that no text has; save it as CSV UTF-8"
-        faults.append(Fault(text.count("\n", 0, text.index("\0")) + 1, None, "", reason))
+        line = text.count("\n", 0, text.index("\0")) + 1
+        faults.append(fault(line, None, "", "no_text"))
         return None
     return text
 
@@ -115,7 +155,7 @@ def _records(text: str, faults: list[Fault]) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as error:
-            faults.append(Fault(number, None, "", f"cannot be read: {error}"))
+            faults.append(fault(number, None, "", "unreadable", error=str(error)))
             return
         if any(cell.strip() for cell in cells):
             yield number, cells
@@ -127,14 +167,14 @@ def _header_faults(
     known = [*needed, *more]
     for place, name in enumerate(columns):
         if not name:
-            yield Fault(line, f"column {place + 1}", "", "has no name")
+            yield fault(line, f"column {place + 1}", "", "unnamed")
         elif name in columns[:place]:
-            yield fault(line, None, name, "is there twice")
+            yield fault(line, None, name, "column_twice")
         elif name not in known:
-            yield fault(line, None, name, f"is no column; there are {', '.join(known)}")
+            yield fault(line, None, name, "no_column", known=", ".join(known))
     for name in needed:
         if name not in columns:
-            yield Fault(line, name, "", "the column is missing")
+            yield fault(line, name, "", "column_missing")
 
 
 def _take(table: Table, number: int, cells: list[str]) -> None:
@@ -143,7 +183,7 @@ def _take(table: Table, number: int, cells: list[str]) -> None:
     while len(cells) > wanted and not cells[-1]:
         cells.pop()
     if len(cells) != wanted:
-        reason = f"has {len(cells)} cells, the header has {wanted}"
-        table.faults.append(Fault(number, None, "", reason))
+        wrong = fault(number, None, "", "cells", found=len(cells), wanted=wanted)
+        table.faults.append(wrong)
         return
     table.lines.append(Line(number, dict(zip(table.columns, cells, strict=True))))

@@ -42,8 +42,14 @@ class Assessment(Base):
             sqlite_where=sa.text("planned_at IS NULL AND cancelled_at IS NULL"),
             postgresql_where=sa.text("planned_at IS NULL AND cancelled_at IS NULL"),
         ),
-        # read by services.reachability and services.board: what can be answered now, of a study
-        sa.Index("ix_assessment_window", "closes_at", "opens_at"),
+        # read by services.status.undone, for whole studies: what can be answered now and is not
+        sa.Index(
+            "ix_assessment_undone",
+            "opens_at",
+            "closes_at",
+            sqlite_where=sa.text("sealed_late IS NULL AND cancelled_at IS NULL"),
+            postgresql_where=sa.text("sealed_late IS NULL AND cancelled_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -62,6 +68,9 @@ class Assessment(Base):
     placed_at: Mapped[datetime | None]  # see core.assessment.Facts
     cancelled_at: Mapped[datetime | None]
     planned_at: Mapped[datetime | None]  # when its reminders were planned; None: to be done (again)
+    # its submission's `late`, None without one: written with it, so that counting a study needs
+    # one table; see services.seals
+    sealed_late: Mapped[bool | None]
 
     participant: Mapped[Participant] = relationship()
     submission: Mapped[Submission | None] = relationship(back_populates="assessment")

@@ -91,6 +91,8 @@ class Database:
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            sa.event.listen(self.engine, "connect", _prepare_postgresql)
         self._writer = self.engine.execution_options(pro_app_begin="BEGIN IMMEDIATE")
         self._snapshot = self.engine  # SQLite: every transaction sees one moment
         if self.engine.dialect.name == "postgresql":
@@ -151,6 +153,12 @@ def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
         "wal_autocheckpoint = 8000",  # pages; else every such claim waits for the next file, too
     ):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _prepare_postgresql(connection: Any, _record: ConnectionPoolEntry) -> None:
+    """Compiling a statement takes PostgreSQL longer than any of ours takes to run."""
+    connection.execute("SET jit = off")
+    connection.commit()
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -12,6 +12,8 @@ from pro_app.models.database import Base
 from pro_app.models.key_pair import KeyPair
 from pro_app.models.study import Site, Study
 
+UNUSED = "used_at IS NULL AND replaced_at IS NULL AND maker_id IS NULL"
+
 
 def new_public_id() -> str:
     """A random name that says nothing."""
@@ -104,7 +106,16 @@ class JoiningCode(Base):
     """
 
     __tablename__ = "joining_code"
-    __table_args__ = (sa.CheckConstraint("kind IN ('joining', 'recovery')", name="kind"),)
+    __table_args__ = (
+        sa.CheckConstraint("kind IN ('joining', 'recovery')", name="kind"),
+        # read by services.board: the site's codes that nobody has used, the oldest first
+        sa.Index(
+            "ix_joining_code_unused",
+            "created_at",
+            sqlite_where=sa.text(UNUSED),
+            postgresql_where=sa.text(UNUSED),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(sa.ForeignKey("participant.id"), index=True)
@@ -209,6 +220,15 @@ class CodeRequest(Base):
     """A participant asked for a new joining code; open until a code is made."""
 
     __tablename__ = "code_request"
+    __table_args__ = (
+        # read by services.board: who asks for a code, the oldest first
+        sa.Index(
+            "ix_code_request_open",
+            "requested_at",
+            sqlite_where=sa.text("handled_at IS NULL"),
+            postgresql_where=sa.text("handled_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(sa.ForeignKey("participant.id"), index=True)

@@ -35,6 +35,13 @@ class Reminder(Base):
             sqlite_where=sa.text("state = 'planned'"),
             postgresql_where=sa.text("state = 'planned'"),
         ),
+        # read by services.reachability: whom to call
+        sa.Index(
+            "ix_reminder_listed",
+            "assessment_id",
+            sqlite_where=sa.text("state = 'listed'"),
+            postgresql_where=sa.text("state = 'listed'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

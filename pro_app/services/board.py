@@ -20,17 +20,17 @@ from pro_app.models import (
     JoiningCode,
     Participant,
     Site,
-    Submission,
 )
 from pro_app.models import Call as LoggedCall
 from pro_app.services import calls, hindrances, participants, rates, reachability, sessions, status
 from pro_app.services.completion import merged
 from pro_app.services.hindrances import Facts, Hindrance
-from pro_app.services.reachability import UNDONE, Call
+from pro_app.services.reachability import Call
 from pro_app.services.studies import CurrentStudy
 
 CLOSING = timedelta(hours=48)
 LIMIT = 50  # lines of each list that are read at once
+COUNTABLE = 5_000  # participants whose completed and expected assessments are counted in passing
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def board(
     completed = expected = None
     if progress:
         completed, expected = rates.progress(session, study, library, site_ids, now)
-    called = reachability.calls(session, study, library, now, site_ids, limit)
+    called, called_total = reachability.counted_calls(session, study, library, now, site_ids, limit)
     codes, codes_total = unused_codes(session, study, site_ids, now, limit)
     requests, requests_total = requested_codes(session, study, site_ids, limit)
     return Board(
@@ -145,9 +145,7 @@ def board(
         _helped(session, study, library, lines, now),
         first.total if first else 0,
         tuple(called),
-        len(called)
-        if len(called) < limit
-        else reachability.count_calls(session, study, library, now, site_ids),
+        called_total,
         codes,
         codes_total,
         requests,
@@ -172,9 +170,7 @@ def people_to_help(
 def _undone(
     study: CurrentStudy, library: Library, site_ids: frozenset[int] | None, now: datetime
 ) -> sa.Select[*tuple[Any, ...]]:
-    """The assessments that can be answered now, with their status."""
-    definition = study.definition
-    state = status.expression(now, definition.grace, library.withheld(definition))
+    """The assessments that can be answered now and are not."""
     return (
         sa.select(
             Assessment.id,
@@ -186,12 +182,10 @@ def _undone(
             Assessment.opens_at,
             Assessment.due_at,
             Assessment.closes_at,
-            state.label("status"),
         )
         .select_from(Assessment)
         .join(Participant, Participant.id == Assessment.participant_id)
-        .outerjoin(Submission, Submission.assessment_id == Assessment.id)
-        .where(reachability.at_hand(study, site_ids, now), state.in_(UNDONE))
+        .where(reachability.undone(study, library, site_ids, now, study.definition.grace))
     )
 
 
@@ -292,8 +286,10 @@ def _of_people(
     now: datetime,
 ) -> Sequence[Any]:
     """What these participants, who are at these sites, can answer now, in the order of asking."""
+    state = sa.case((status.begun, Status.IN_PROGRESS.value), else_=Status.OPEN.value)
     return session.execute(
         _undone(study, library, site_ids, now)
+        .add_columns(state.label("status"))
         .where(Assessment.participant_id.in_(participant_ids))
         .order_by(Assessment.place, Assessment.id)
     ).all()
@@ -340,7 +336,7 @@ def requested_codes(
     """Who asked for a new code and has none yet, the oldest first, and how many there are."""
     moments, which = (CodeRequest.requested_at,), (CodeRequest.handled_at.is_(None),)
     rows, total = _listed(session, study, site_ids, CodeRequest, moments, which, limit, offset)
-    return tuple(RequestedCode(*row) for row in rows), total
+    return tuple(RequestedCode(*row[:4]) for row in rows), total
 
 
 def _listed(
@@ -362,10 +358,11 @@ def _listed(
         .where(participants.among(study, site_ids), *which)
         .where(Participant.withdrawn_at.is_(None), Participant.died_at.is_(None))
     )
+    page = listed.add_columns(sa.func.count().over().label("total"))
     rows = session.execute(
-        listed.order_by(moments[0], Participant.number).limit(limit).offset(offset)
+        page.order_by(moments[0], Participant.number).limit(limit).offset(offset)
     ).all()
-    if not offset and len(rows) < limit:
-        return rows, len(rows)
+    if rows:
+        return rows, rows[0].total
     counted = sa.select(sa.func.count()).select_from(listed.subquery())
-    return rows, session.scalar(counted) or 0
+    return rows, (session.scalar(counted) or 0) if offset else 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -19,16 +19,18 @@ from sqlalchemy.orm import Session
 from pro_app.core.file_table import Fault, Line, fault, read_table
 from pro_app.core.schedule import ENROLMENT, YEARS
 from pro_app.core.study import NATIONAL_IDENTITY
-from pro_app.models import AnchorDate, Contact, Participant, Site, Study
+from pro_app.models import AnchorDate, Contact, Database, Participant, Site, Study
 from pro_app.models.participant import new_public_id
 from pro_app.services import audit, enrolment, reach, schedule
+from pro_app.services.consents import LONGEST as LONGEST_VERSION
 from pro_app.services.consents import Consent
 from pro_app.services.studies import CurrentStudy
 from pro_app.services.vault import Vault
 
 NEEDED = ("number", "site", "language", "consent_version", "consent_on")
 EMAIL = "email"
-CHUNK = 1_000  # people written by one statement
+ENROLLED = "enrol_file"  # what the study's trail calls it
+CHUNK = 500  # people written by one statement, and placed in one transaction
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 Thing = TypeVar("Thing")
 
@@ -111,50 +113,54 @@ class _Checking:
         """Everything that is wrong with a line."""
         for column, value in line.cells.items():
             if NATIONAL_IDENTITY.search(value):
-                reason = "has the shape of a national identity number"
+                yield fault(line.number, column, value, "identity")
             else:
-                reason = self._reason(line, column, value) or ""
-            if reason:
-                yield fault(line.number, column, value, reason)
+                yield from self._of_cell(line, column, value)
 
-    def _reason(self, line: Line, column: str, value: str) -> str | None:
-        """What is wrong with a cell; None if nothing is."""
+    def _of_cell(self, line: Line, column: str, value: str) -> Iterator[Fault]:
+        """What is wrong with a cell, once at most."""
+
+        def wrong(code: str, **about: str | int) -> Iterator[Fault]:
+            yield fault(line.number, column, value, code, **about)
+
         if not value:
-            return "is missing" if column in NEEDED else None
-        if column == "number":
-            return self._number_reason(line, value)
-        if column == "site":
-            return self._site_reason(value)
-        if column == "language":
-            return enrolment.language_fault(self.definition, value)
-        if column == "consent_version":
-            return Consent(value, self.today).fault(self.today)
-        if column == "consent_on" or column in self.anchors:
-            return self._day_reason(value)
-        if column == EMAIL and reach.email_fault(value):
-            return "is no e-mail address that can be written to"
-        return None  # of a column that is no column, which is told of the header
+            if column in NEEDED:
+                yield from wrong("missing")
+        elif column == "number":
+            yield from self._of_number(line, value, wrong)
+        elif column == "site":
+            if value not in self.sites:
+                yield from wrong("no_site", known=", ".join(sorted(self.sites)))
+            elif self.allowed is not None and value not in self.allowed:
+                yield from wrong("foreign_site")
+        elif column == "language":
+            if value not in self.definition.languages:
+                yield from wrong("no_language", known=", ".join(self.definition.languages))
+        elif column == "consent_version":
+            if Consent(value, self.today).fault(self.today) is not None:
+                yield from wrong("version", most=LONGEST_VERSION)
+        elif column == "consent_on" or column in self.anchors:
+            day = _day(value)
+            if day is None:
+                yield from wrong("no_day")
+            elif day > self.today:
+                yield from wrong("future")
+        elif column == EMAIL and reach.email_fault(value):
+            yield from wrong("email")
 
-    def _number_reason(self, line: Line, number: str) -> str | None:
+    def _of_number(
+        self, line: Line, number: str, wrong: Callable[..., Iterator[Fault]]
+    ) -> Iterator[Fault]:
         first = self.first_lines.setdefault(number, line.number)
+        pattern = self.definition.number_pattern_of(line.cells["site"])
         if first != line.number:
-            return f"is there twice, first in line {first}"
-        if number in self.taken:
-            return "is taken in the study"
-        return enrolment.number_fault(self.definition, line.cells["site"], number)
-
-    def _site_reason(self, site: str) -> str | None:
-        if site not in self.sites:
-            return f"the study has no such site; it has {', '.join(sorted(self.sites))}"
-        if self.allowed is not None and site not in self.allowed:
-            return "is not a site of yours"
-        return None
-
-    def _day_reason(self, value: str) -> str | None:
-        day = _day(value)
-        if day is None:
-            return "is no day like 2026-11-22"
-        return "lies in the future" if day > self.today else None
+            yield from wrong("number_twice", first=first)
+        elif number in self.taken:
+            yield from wrong("taken")
+        elif len(number) > enrolment.LONGEST_NUMBER:
+            yield from wrong("long_number", most=enrolment.LONGEST_NUMBER)
+        elif not pattern.fullmatch(number):
+            yield from wrong("pattern", pattern=pattern.pattern)
 
     def entrant(self, line: Line) -> Entrant:
         """The person of a line without faults."""
@@ -194,7 +200,7 @@ def _chunks(things: Sequence[Thing]) -> Iterator[Sequence[Thing]]:
 
 
 def enrol(
-    session: Session,
+    database: Database,
     study: CurrentStudy,
     vault: Vault,
     data: bytes,
@@ -202,28 +208,38 @@ def enrol(
     actor: str = "site",
     sites: Collection[str] | None = None,
 ) -> int:
-    """Enrol everybody of a file, in the caller's transaction: how many they are.
+    """Enrol everybody of a file: how many they are.
 
-    Their assessments are placed; reminders are left to the planner. Ten thousand people take
-    some twenty seconds, for which SQLite lets nobody else write. Raises FileRefused.
+    The people, their anchors, addresses and trail are one transaction, all of them or nobody; the
+    file is read before it. Their assessments are placed afterwards, CHUNK people at a time, so
+    that SQLite's other writers wait for seconds and not for all of it. Whom this process does not
+    come to, the planner places likewise. Reminders are the planner's. Raises FileRefused.
     """
-    session.execute(sa.select(Study.id).where(Study.id == study.id).with_for_update())
-    checked = check(session, study, data, now, sites)
+    with database.reading() as session:
+        checked = check(session, study, data, now, sites)
     if checked.faults:
         raise FileRefused(checked.faults)
+    people: list[int] = []
     try:
-        for some in _chunks(checked.entrants):
-            _write(session, study, vault, some, now, actor)
+        with database.writing() as session:
+            session.execute(sa.select(Study.id).where(Study.id == study.id).with_for_update())
+            for some in _chunks(checked.entrants):
+                people += _write(session, study, vault, some, now, actor)
+            entry = audit.Entry(
+                actor,
+                ENROLLED,
+                f"study/{study.definition.code}",
+                new=str(len(people)),
+                detail={"sha256": hashlib.sha256(data).hexdigest()},
+            )
+            audit.record(session, audit.study_stream(study.id), now, [entry])
     except sa.exc.IntegrityError as error:
-        reason = "somebody with one of its numbers was enrolled meanwhile; check it again"
-        raise FileRefused([Fault(None, None, "", reason)]) from error
-    count = len(checked.entrants)
-    detail = {"sha256": hashlib.sha256(data).hexdigest()}
-    entry = audit.Entry(
-        actor, "enrol_file", f"study/{study.definition.code}", new=str(count), detail=detail
-    )
-    audit.record(session, audit.study_stream(study.id), now, [entry])
-    return count
+        raise FileRefused([fault(None, None, "", "meanwhile")]) from error
+    for some_ids in _chunks(people):
+        with database.writing() as session:
+            waiting = schedule.unplaced(session, some_ids)
+            schedule.enter(session, study, waiting, now)
+    return len(people)
 
 
 def _write(
@@ -233,8 +249,8 @@ def _write(
     entrants: Sequence[Entrant],
     now: datetime,
     actor: str,
-) -> None:
-    """Enrol these people by a handful of statements."""
+) -> list[int]:
+    """Enrol these people by a handful of statements: their row ids. Their assessments wait."""
     session.execute(sa.insert(Participant), [_row(study, one, now) for one in entrants])
     of_study = sa.select(Participant.number, Participant.id).where(
         Participant.study_id == study.id, Participant.number.in_([one.number for one in entrants])
@@ -259,7 +275,7 @@ def _write(
         audit.participant_stream(ids[one.number]): list(_entries(one, actor)) for one in entrants
     }
     audit.record_many(session, now, told)
-    schedule.enter(session, study, list(ids.values()), now)
+    return list(ids.values())
 
 
 def _row(study: CurrentStudy, one: Entrant, now: datetime) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from pro_app.models import (
     Reminder,
     Subscription,
 )
-from pro_app.services import sessions
+from pro_app.services import phone_remarks, sessions
 from pro_app.services.reachability import Reachability, reachabilities
 
 
@@ -124,7 +124,7 @@ class Told:
         """The facts of one participant's visit, which has these assessments and this opening."""
         person = self.people[participant_id]
         phones = self.phones.get(participant_id, ())
-        waiting = [one for one in phones if one.unsent and not _heard_again(one, phones)]
+        waiting = [one for one in phones if one.unsent and not one.heard_again]
         lost = [one for one in self.losses.get(participant_id, ()) if one.noticed_at >= opens_at]
         answered = [self.answered[one] for one in assessment_ids if one in self.answered]
         reminded = [self.reminded[one] for one in assessment_ids if one in self.reminded]
@@ -145,14 +145,6 @@ class Told:
             min((one.accepted_at for one in reminded), default=None),
             any(one.opened_at is not None for one in reminded),
         )
-
-
-def _heard_again(phone: Any, phones: Sequence[Any]) -> bool:
-    """Whether a phone joined again, so that its journal speaks for both, as `phone_remarks`
-    tells it."""
-    return phone.journal is not None and any(
-        one.journal == phone.journal and one.id > phone.id for one in phones
-    )
 
 
 def gather(
@@ -188,7 +180,7 @@ def _phones(session: Session, ids: Sequence[int], now: datetime) -> dict[int, li
             Device.used_at,
             Device.unsent,
             Device.unsent_at,
-            Device.journal,
+            phone_remarks.heard_again().label("heard_again"),
             sessions.opening(now - sessions.SHARED_IDLE).label("opens"),
         ).where(Device.participant_id.in_(ids))
     )

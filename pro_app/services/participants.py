@@ -53,6 +53,12 @@ def numbers(
     return session.scalars(found.order_by(Participant.number)).all()
 
 
+def count(session: Session, study: CurrentStudy, site_ids: frozenset[int] | None) -> int:
+    """How many participants there are at these sites; None: at all of them."""
+    counted = sa.select(sa.func.count()).select_from(Participant).where(among(study, site_ids))
+    return session.scalar(counted) or 0
+
+
 class Ends(Protocol):
     """What ends or pauses somebody's taking part: a participant, or a row with these columns."""
 

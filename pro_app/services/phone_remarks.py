@@ -31,21 +31,24 @@ def of_study(session: Session, study: CurrentStudy) -> Mapping[int, Sequence[str
     return found
 
 
-def _waiting(session: Session, study_id: int, zone: ZoneInfo) -> Iterator[Remark]:
-    """What a phone said of answers that have not arrived.
-
-    One that was signed out keeps them; when it joins again, its journal speaks for both.
-    """
+def heard_again() -> sa.ColumnElement[bool]:
+    """Whether a device's phone joined again. One that was signed out keeps what waits there; when
+    it joins again, its journal speaks for both."""
     again = aliased(Device)
-    elsewhere = sa.select(again.id).where(
+    later = sa.select(again.id).where(
         again.participant_id == Device.participant_id,
         again.journal == Device.journal,
         again.id > Device.id,
     )
+    return later.correlate(Device).exists()
+
+
+def _waiting(session: Session, study_id: int, zone: ZoneInfo) -> Iterator[Remark]:
+    """What a phone said of answers that have not arrived."""
     rows = session.execute(
         sa.select(Device.participant_id, Device.unsent, Device.unsent_at, Device.revoked_at)
         .join(Participant, Participant.id == Device.participant_id)
-        .where(Participant.study_id == study_id, Device.unsent > 0, ~elsewhere.exists())
+        .where(Participant.study_id == study_id, Device.unsent > 0, ~heard_again())
         .order_by(Device.id)
     )
     for participant_id, unsent, since, revoked_at in rows:

@@ -1,6 +1,6 @@
 """Rates of completion: by what was expected so far, and by the fixed population.
 
-Both are counted by the database; the status of an assessment is `status.expression`'s.
+Both are counted by the database: once by visit, once by site and language.
 """
 
 from __future__ import annotations
@@ -14,16 +14,12 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pro_app.core.assessment import Status
 from pro_app.core.library import Library
 from pro_app.core.study import StudyDefinition
-from pro_app.models import Assessment, Participant, Site, Submission
+from pro_app.models import Assessment, Participant, Site
 from pro_app.services import participants, status
-from pro_app.services.reachability import UNDONE
 from pro_app.services.studies import CurrentStudy
 
-COMPLETED = (Status.COMPLETED.value, Status.COMPLETED_LATE.value)
-EXPECTED = (*COMPLETED, *UNDONE, Status.MISSED.value)
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -86,28 +82,31 @@ def rates(
     """The rates of the participants at `site_ids`, or at all sites."""
     definition = study.definition
     enrolled = session.execute(
-        sa.select(Site.code, Participant.language, sa.func.count())
+        sa.select(Site.id, Site.code, Participant.language, sa.func.count())
         .join(Site, Site.id == Participant.site_id)
         .where(participants.among(study, site_ids))
-        .group_by(Site.code, Participant.language)
+        .group_by(Site.id, Site.code, Participant.language)
     ).all()
     people = sum(count for *_, count in enrolled)
-    rows = session.execute(_by_all_three(study, library, site_ids, now)).all()
-    asked = _asked(definition, rows)
+    opened = _opened(study, library, site_ids, now)
+    visit = (Assessment.timepoint, Assessment.occurrence, Assessment.instrument)
+    place = (Participant.site_id, Participant.language)
+    of_visits = session.execute(opened.add_columns(*visit).group_by(*visit)).all()
+    of_places = session.execute(opened.add_columns(*place).group_by(*place)).all()
+    asked = _asked(definition, of_visits)
     per_person = sum(asked.values())
     of_visit = {visit: people * count for visit, count in asked.items()}
     of_site, of_language = Counter[str](), Counter[str]()
-    for code, language, count in enrolled:
+    for _, code, language, count in enrolled:
         of_site[code] += count * per_person
         of_language[language] += count * per_person
-    by_visit = [(Visit(row.timepoint, row.occurrence), row) for row in rows if row.timepoint]
+    codes = {site_id: code for site_id, code, *_ in enrolled}
+    by_visit = [(Visit(row.timepoint, row.occurrence), row) for row in of_visits]
     return Rates(
         _summed((row for _, row in by_visit), people * per_person),
         _grouped(by_visit, of_visit, _protocol_order(definition, by_visit, of_visit)),
-        _grouped([(row.site, row) for row in rows if row.site], of_site, sorted(of_site)),
-        _grouped(
-            [(row.language, row) for row in rows if row.language], of_language, sorted(of_language)
-        ),
+        _grouped(((codes[row.site_id], row) for row in of_places), of_site, sorted(of_site)),
+        _grouped(((row.language, row) for row in of_places), of_language, sorted(of_language)),
     )
 
 
@@ -119,81 +118,39 @@ def progress(
     now: datetime,
 ) -> tuple[int, int]:
     """How many assessments were submitted, and how many were expected so far; see `Rate`."""
-    stated = _stated(study, library, site_ids, now).subquery()
+    opened = _opened(study, library, site_ids, now)
     submitted, expected = session.execute(
-        sa.select(_count(stated.c.status.in_(COMPLETED)), _count(stated.c.status.in_(EXPECTED)))
+        opened.with_only_columns(
+            opened.selected_columns.submitted, opened.selected_columns.expected
+        )
     ).one()
     return submitted or 0, expected or 0
 
 
-def _stated(
+def _opened(
     study: CurrentStudy, library: Library, site_ids: frozenset[int] | None, now: datetime
 ) -> sa.Select[*tuple[Any, ...]]:
-    """Every assessment that has opened, with what it is grouped by and its status."""
+    """The counts of all assessments that have opened, to be grouped."""
     definition = study.definition
-    state = status.expression(now, definition.grace, library.withheld(definition))
+    withheld = library.withheld(definition)
+    submitted = Assessment.sealed_late.is_not(None)
+    calendar = Assessment.timepoint.in_(_calendar(definition))
     return (
         sa.select(
-            Assessment.timepoint,
-            Assessment.occurrence,
-            Assessment.instrument,
-            Participant.site_id,
-            Participant.language,
-            state.label("status"),
+            _count(submitted).label("submitted"),
+            _count(Assessment.sealed_late.is_(True)).label("late"),
+            _count(status.expected(now, withheld)).label("expected"),
+            _count(status.undone(now, definition.grace, withheld)).label("undone"),
+            _count(submitted & calendar).label("on_calendar"),
         )
         .select_from(Assessment)
         .join(Participant, Participant.id == Assessment.participant_id)
-        .outerjoin(Submission, Submission.assessment_id == Assessment.id)
         .where(participants.among(study, site_ids), Assessment.opens_at <= now)
     )
 
 
 def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     return sa.func.sum(sa.case((condition, 1), else_=0))
-
-
-def _by_all_three(
-    study: CurrentStudy, library: Library, site_ids: frozenset[int] | None, now: datetime
-) -> sa.CompoundSelect[*tuple[Any, ...]]:
-    """The counts by visit and instrument, by site, and by language: one look at the assessments,
-    whose counts are then added up in three ways."""
-    stated = _stated(study, library, site_ids, now).subquery()
-    keys = [stated.c[name] for name in ("timepoint", "occurrence", "instrument")]
-    places = [stated.c.site_id, stated.c.language]
-    calendar = stated.c.timepoint.in_(_calendar(study.definition))
-    submitted = stated.c.status.in_(COMPLETED)
-    counted = (
-        sa.select(
-            *keys,
-            *places,
-            _count(submitted).label("submitted"),
-            _count(stated.c.status == Status.COMPLETED_LATE.value).label("late"),
-            _count(stated.c.status.in_(EXPECTED)).label("expected"),
-            _count(stated.c.status.in_(UNDONE)).label("undone"),
-            _count(submitted & calendar).label("on_calendar"),
-        )
-        .group_by(*keys, *places)
-        .cte("counted")
-    )
-    sums: list[Any] = [
-        sa.func.sum(counted.c[name]).label(name)
-        for name in ("submitted", "late", "expected", "undone", "on_calendar")
-    ]
-    visit: list[Any] = [counted.c[one.name] for one in keys]
-    none, zero = sa.null().cast(sa.String), sa.literal(0)
-    no_visit: list[Any] = [
-        none.label("timepoint"),
-        zero.label("occurrence"),
-        none.label("instrument"),
-    ]
-    no_place: list[Any] = [none.label("site"), none.label("language")]
-    return sa.union_all(
-        sa.select(*visit, *no_place, *sums).group_by(*visit),
-        sa.select(*no_visit, Site.code.label("site"), no_place[1], *sums)
-        .join(Site, Site.id == counted.c.site_id)
-        .group_by(Site.code),
-        sa.select(*no_visit, no_place[0], counted.c.language, *sums).group_by(counted.c.language),
-    )
 
 
 def _calendar(definition: StudyDefinition) -> list[str]:
@@ -207,7 +164,7 @@ def _asked(definition: StudyDefinition, rows: Iterable[Any]) -> dict[Visit, int]
         one.code: len(one.instruments) for one in definition.timepoints if one.anchor is not None
     }
     visits = {Visit(code, 1) for code in instruments}
-    visits |= {Visit(row.timepoint, row.occurrence) for row in rows if row.timepoint}
+    visits |= {Visit(row.timepoint, row.occurrence) for row in rows}
     return {one: instruments[one.timepoint] for one in visits if one.timepoint in instruments}
 
 

@@ -250,6 +250,16 @@ def set_email(
     _record(session, participant_id, device_id, "set_email", now, actor)
 
 
+def read_email(
+    session: Session, office: PostOffice, participant_id: int, actor: str, now: datetime
+) -> str | None:
+    """`email_of` for a person of the site: the look is on record, never the address."""
+    audit.lock_participant(session, participant_id)
+    entry = audit.Entry(actor, "read_contact", "participant", "email")
+    audit.record(session, audit.participant_stream(participant_id), now, [entry])
+    return email_of(session, office, participant_id)
+
+
 def email_fault(address: str) -> bool:
     """Whether this is no address that can be written to, or one that tells who somebody is."""
     return bool(address_fault(address) or NATIONAL_IDENTITY.search(address))

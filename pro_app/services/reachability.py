@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +19,6 @@ from pro_app.models import (
     Message,
     Participant,
     Reminder,
-    Submission,
     Subscription,
 )
 from pro_app.models import Call as LoggedCall
@@ -171,26 +170,26 @@ class Call:
     last: LoggedCall | None = None  # the last call to this person, about whatever
 
 
-UNDONE = (Status.OPEN.value, Status.IN_PROGRESS.value)
+FEW = 20  # sites whose participants are looked through one by one
 
 
-def at_hand(
-    study: CurrentStudy, site_ids: frozenset[int] | None, now: datetime
+def undone(
+    study: CurrentStudy,
+    library: Library,
+    site_ids: frozenset[int] | None,
+    now: datetime,
+    grace: timedelta,
 ) -> sa.ColumnElement[bool]:
-    """What holds of every UNDONE assessment of these sites: it has opened, is not over for good,
-    and has no (outer-joined) submission. It narrows a query before the status is asked; what an
-    assessment is, its status alone says."""
+    """Of an assessment and its participant: that it belongs to these sites, can be answered now,
+    and is not; see `status.undone`."""
     among = participants.among(study, site_ids)
-    if site_ids is None:
-        # of everybody few have something open: the cast, which PostgreSQL leaves out, keeps
-        # SQLite from going by the index of participants in place of the one of windows
+    if site_ids is None or len(site_ids) > FEW:
+        # of many people few have something open: the casts, which PostgreSQL leaves out, keep
+        # SQLite from going by the indexes of participants in place of the one of windows
         among = sa.cast(Participant.study_id, sa.Integer) == study.id
-    return sa.and_(
-        among,
-        Assessment.opens_at <= now,
-        Assessment.closes_at > now - study.definition.grace,
-        Submission.id.is_(None),
-    )
+        if site_ids is not None:
+            among &= sa.cast(Participant.site_id, sa.Integer).in_(sorted(site_ids))
+    return among & status.undone(now, grace, library.withheld(study.definition))
 
 
 def calls(
@@ -207,15 +206,33 @@ def calls(
     Who was spoken with since then is no more on the list; a try without that leaves it there.
     Those of `site_ids`, or of all sites; `limit` of them from `offset` on.
     """
+    return counted_calls(session, study, library, now, site_ids, limit, offset)[0]
+
+
+def counted_calls(
+    session: Session,
+    study: CurrentStudy,
+    library: Library,
+    now: datetime,
+    site_ids: frozenset[int] | None,
+    limit: int | None,
+    offset: int = 0,
+) -> tuple[list[Call], int]:
+    """`calls`, and how many there are without a limit."""
     listed = _listed(study, library, now, site_ids)
+    page = listed.add_columns(sa.func.count().over().label("total"))
     rows = session.execute(
-        listed.order_by(Participant.number, Assessment.opens_at, Assessment.place, Assessment.id)
+        page.order_by(Participant.number, Assessment.opens_at, Assessment.place, Assessment.id)
         .limit(limit)
         .offset(offset)
     ).all()
+    total = rows[0].total if rows else 0
+    if offset and not rows:
+        counted = sa.select(sa.func.count()).select_from(listed.subquery())
+        total = session.scalar(counted) or 0
     known = reachabilities(session, [row.id for row in rows], now)
     last = last_of(session, known)
-    return [
+    found = [
         Call(
             row.number,
             row.public_id,
@@ -230,25 +247,19 @@ def calls(
         )
         for row in rows
     ]
-
-
-def count_calls(
-    session: Session,
-    study: CurrentStudy,
-    library: Library,
-    now: datetime,
-    site_ids: frozenset[int] | None = None,
-) -> int:
-    """How many lines `calls` has without a limit."""
-    listed = _listed(study, library, now, site_ids).subquery()
-    return session.scalar(sa.select(sa.func.count()).select_from(listed)) or 0
+    return found, total
 
 
 def _listed(
     study: CurrentStudy, library: Library, now: datetime, site_ids: frozenset[int] | None
 ) -> sa.Select[*tuple[Any, ...]]:
-    definition = study.definition
-    state = status.expression(now, definition.grace, library.withheld(definition))
+    listed = sa.select(Reminder.assessment_id).where(Reminder.state == "listed")
+    waiting = (
+        sa.select(sa.func.min(Reminder.sent_at, type_=Assessment.opens_at.type))
+        .where(Reminder.assessment_id == Assessment.id, Reminder.state == "listed")
+        .where(~settled_since(Reminder.sent_at))
+        .correlate(Assessment, Participant)
+    )
     return (
         sa.select(
             Participant.number,
@@ -256,17 +267,15 @@ def _listed(
             Assessment.timepoint,
             Assessment.occurrence,
             Assessment.instrument,
-            sa.func.min(Reminder.sent_at, type_=Assessment.opens_at.type).label("since"),
+            waiting.scalar_subquery().label("since"),
             Assessment.closes_at,
-            state.label("status"),
+            sa.case((status.begun, Status.IN_PROGRESS.value), else_=Status.OPEN.value).label(
+                "status"
+            ),
             Participant.id,
         )
         .select_from(Assessment)
         .join(Participant, Participant.id == Assessment.participant_id)
-        .join(Reminder, Reminder.assessment_id == Assessment.id)
-        .outerjoin(Submission, Submission.assessment_id == Assessment.id)
-        .where(at_hand(study, site_ids, now), Reminder.state == "listed")
-        .where(state.in_(UNDONE), Assessment.closes_at > now)
-        .where(~settled_since(Reminder.sent_at))
-        .group_by(Participant.id, Assessment.id, Submission.id)
+        .where(undone(study, library, site_ids, now, timedelta()))
+        .where(Assessment.id.in_(listed), waiting.with_only_columns(Reminder.id).exists())
     )

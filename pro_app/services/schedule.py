@@ -194,7 +194,8 @@ def follow(
 ) -> int:
     """Bring participants' assessments to the study version in force: how many changes it took.
 
-    The caller holds their streams. Whatever has closed by now stays as it is.
+    The caller holds their streams. Whatever has closed by now stays as it is; whom a file
+    enrolled and `enter` has not come to yet gets what `enter` would have placed.
     """
     days = _anchors(session, participant_ids)
     undated = [one for one in participant_ids if schedule.ENROLMENT not in days.get(one, {})]
@@ -202,11 +203,13 @@ def follow(
         _date_enrolments(session, study, undated, now)
         days = _anchors(session, participant_ids)
     there = _there(session, participant_ids)
+    new = set(unplaced(session, participant_ids)) - there.keys() - set(undated)
     changes: dict[int, list[Change]] = {}
     for participant_id in participant_ids:
         expected = _expected(study.definition, days.get(participant_id, {}))
         placed = {key: one.placed for key, one in there.get(participant_id, {}).items()}
-        changes[participant_id] = schedule.reconcile(expected, placed, study.since, now)
+        closed_before = None if participant_id in new else now
+        changes[participant_id] = schedule.reconcile(expected, placed, study.since, closed_before)
     _apply(session, now, changes, there)
     session.execute(
         sa.update(Participant)
@@ -215,6 +218,18 @@ def follow(
         .execution_options(synchronize_session=False)
     )
     return sum(len(found) for found in changes.values())
+
+
+def unplaced(session: Session, participant_ids: Sequence[int]) -> list[int]:
+    """Those of these participants for whom nothing has been placed yet; their streams are held
+    until the transaction ends."""
+    found = session.scalars(
+        sa.select(Participant.id)
+        .where(Participant.id.in_(participant_ids), Participant.scheduled_version.is_(None))
+        .order_by(Participant.id)
+        .with_for_update()
+    )
+    return list(found)
 
 
 def _date_enrolments(

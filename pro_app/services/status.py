@@ -18,6 +18,49 @@ begun = (
 )
 
 
+def undone(
+    now: datetime, grace: timedelta, withheld: Collection[tuple[str, str]] = ()
+) -> sa.ColumnElement[bool]:
+    """Whether the `expression` is open or in progress: what can be answered now and is not.
+
+    For a query over assessment and participant that may read a whole study: the window comes
+    first, for an index, and what was answered is asked for only where it decides. Without `grace`
+    it is what has not closed yet.
+    """
+    in_grace = [sa.or_(Assessment.closes_at > now, begun)] if grace else []
+    return sa.and_(
+        Assessment.sealed_late.is_(None),
+        Assessment.cancelled_at.is_(None),
+        Assessment.closes_at > now - grace,
+        Assessment.opens_at <= now,
+        ~_ended,
+        *in_grace,
+        *_shown(withheld),
+    )
+
+
+def expected(now: datetime, withheld: Collection[tuple[str, str]] = ()) -> sa.ColumnElement[bool]:
+    """Whether the `expression` of an assessment that has opened is anything but not expected:
+    completed, missed, or undone; for a query as of `undone`."""
+    kept = sa.and_(Assessment.cancelled_at.is_(None), ~_ended, *_shown(withheld))
+    return sa.and_(Assessment.opens_at <= now, sa.or_(Assessment.sealed_late.is_not(None), kept))
+
+
+_ended = sa.or_(
+    sa.func.coalesce(Participant.died_at < Assessment.closes_at, sa.false()),
+    sa.func.coalesce(Participant.withdrawn_at < Assessment.closes_at, sa.false()),
+)
+
+
+def _shown(withheld: Collection[tuple[str, str]]) -> list[sa.ColumnElement[bool]]:
+    """That an assessment can be shown, or was begun while it could: a condition, or none where
+    everything can be."""
+    if not withheld:
+        return []
+    pairs = sa.tuple_(Assessment.instrument, Participant.language)
+    return [sa.or_(pairs.not_in(list(withheld)), begun)]
+
+
 def expression(
     now: datetime, grace: timedelta, withheld: Collection[tuple[str, str]] = ()
 ) -> sa.ColumnElement[str]:

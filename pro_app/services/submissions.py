@@ -16,7 +16,7 @@ from pro_app.core.instruments import Instrument
 from pro_app.core.scoring import Score as ScaleScore
 from pro_app.core.scoring import score
 from pro_app.models import Reminder, Score, Submission, SubmitOperation, Transaction
-from pro_app.services import answer_alerts, answers, audit, reminders
+from pro_app.services import answer_alerts, answers, audit, reminders, seals
 from pro_app.services.assessments import Known
 from pro_app.services.studies import CurrentStudy
 
@@ -112,6 +112,7 @@ def submit(
     submission = Submission(**row, receipt=receipt)
     session.add(submission)
     session.flush()
+    seals.note(session, assessment.id, row["late"])
     reminders.cancel(session, Reminder.assessment_id == assessment.id, "completed")
     by = transcribed_by or actor or f"participant/device {device_id}"
     entries = [_submitted(assessment, receipt, by)]

@@ -22,6 +22,7 @@ from pro_app.web import (
     access,
     account,
     alerts,
+    contact,
     contacts,
     coordinator,
     copy,
@@ -29,6 +30,7 @@ from pro_app.web import (
     corrections,
     device,
     enrol,
+    enrol_many,
     entry,
     errors,
     files,
@@ -133,6 +135,8 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
         alerts,
         staff_passkeys,
         account,
+        enrol_many,
+        contact,
     ):
         app.register_blueprint(rooms.blueprint)
     if settings.demo:

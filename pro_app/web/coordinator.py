@@ -22,7 +22,8 @@ def board() -> str:
     here, now = staff_access.post(), house().clock()
     with house().database.reading() as database:
         covered = here.covers(*PEOPLE)
-        found = morning.board(database, here.study, house().library, covered, now)
+        few = participants.count(database, here.study, covered) <= morning.COUNTABLE
+        found = morning.board(database, here.study, house().library, covered, now, progress=few)
         sites = participants.sites(database, here.study.id, covered)
         sheets = to_enter.count_to_check(database, here.study, covered, here.person.staff_id)
         alarming = answer_alerts.waiting(database, here.study, alerts.whose(here))
@@ -33,6 +34,7 @@ def board() -> str:
         to_check=sheets,
         sites=sites,
         now=now,
+        may=here.may("coordinator"),
         words=staff_words,
         instruments={code: one.name for code, one in house().library.instruments.items()},
         room="coordinator.board",

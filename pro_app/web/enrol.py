@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 
 import segno
 from flask import Blueprint, render_template, request
@@ -121,25 +121,30 @@ def card_page(number: str, kind: str, phone_lost: bool) -> str:
             kind=kind,
             actor=here.person.actor,
         )
-    life = enrolment.RECOVERY_LIFE if kind == "recovery" else enrolment.CODE_LIFE
-    link = f"{settings.public_url}/join/?language={person.language}#{code}"
-    picture = segno.make(link, error="m").svg_inline(scale=4, border=4, omitsize=True)
-    with force_locale(person.language):
-        until = locale.moment_text(now + life, here.study.definition.zone, person.language)
-        card = render_template(
-            "enrol/_card.html",
-            kind=kind,
-            picture=Markup(picture),  # noqa: S704 (a drawing of squares)
-            code=" ".join(re.findall(".{1,4}", code)),
-            address=f"{settings.public_url}/join/",
-            number_end=person.number[-2:],
-            until=until,
-            card_language=locale.html_language(person.language),
-        )
     return render_template(
         "enrol/card.html",
-        card=Markup(card),  # noqa: S704 (a template of ours)
+        card=card(person.number, person.language, kind, code, now),
         known=person,
         kind=kind,
         room="coordinator.matrix",
     )
+
+
+def card(number: str, language: str, kind: str, code: str, now: datetime) -> Markup:
+    """A card with this code, in the participant's language."""
+    zone, public_url = staff_access.post().study.definition.zone, house().settings.public_url
+    life = enrolment.RECOVERY_LIFE if kind == "recovery" else enrolment.CODE_LIFE
+    link = f"{public_url}/join/?language={language}#{code}"
+    picture = segno.make(link, error="m").svg_inline(scale=4, border=4, omitsize=True)
+    with force_locale(language):
+        drawn = render_template(
+            "enrol/_card.html",
+            kind=kind,
+            picture=Markup(picture),  # noqa: S704 (a drawing of squares)
+            code=" ".join(re.findall(".{1,4}", code)),
+            address=f"{public_url}/join/",
+            number_end=number[-2:],
+            until=locale.moment_text(now + life, zone, language),
+            card_language=locale.html_language(language),
+        )
+    return Markup(drawn)  # noqa: S704 (a template of ours)

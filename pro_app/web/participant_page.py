@@ -15,6 +15,7 @@ from pro_app.models import Participant
 from pro_app.services import (
     answer_alerts,
     audit,
+    consents,
     enrolment,
     phones,
     reachability,
@@ -22,6 +23,7 @@ from pro_app.services import (
     schedule,
     timeline,
 )
+from pro_app.services.consents import Consent
 from pro_app.services.enrolment import EnrolmentError
 from pro_app.services.reminders import PauseError
 from pro_app.services.schedule import ScheduleError
@@ -61,9 +63,13 @@ def _page(person: Participant, fault: tuple[str, str] | None = None) -> str:
             "alerts": answer_alerts.waiting(database, here.study, alerts.whose(here), person.id),
             **participant_frame.frame(person, "participant_page.overview"),
         }
+    rules = here.study.definition.reminders
     return render_template(
         "participant_page/overview.html",
         fault=fault,
+        given=request.form,
+        hours={minute: staff_forms.clock_time(minute) for minute in rules.hours()},
+        usual=staff_forms.clock_time(rules.usual),
         anchors=here.study.definition.anchors,
         today=now.astimezone(here.study.definition.zone).date(),
         may=here.may("coordinator"),
@@ -169,6 +175,51 @@ def set_language(number: str) -> Page:
             wish,
             here.person.actor,
             house().clock(),
+        ),
+    )
+
+
+@blueprint.post("/hour")
+@staff_only("coordinator")
+def choose_hour(number: str) -> Page:
+    """Another hour for reminders, as the participant wishes; within the study's own."""
+    here, text = staff_access.post(), request.form.get("minute", "")
+    person = staff_access.participant(number, "coordinator")
+    hours = {str(minute): minute for minute in here.study.definition.reminders.hours()}
+    if text and text not in hours:
+        return _page(person, ("minute", _("Please choose one of these times."))), 422
+    return _act(
+        number,
+        lambda database, person: reminders.choose_hour(
+            database,
+            here.study,
+            person.id,
+            hours.get(text),
+            here.person.actor,
+            house().clock(),
+        ),
+    )
+
+
+@blueprint.post("/consent")
+@staff_only("coordinator")
+def record_consent(number: str) -> Page:
+    """The version and day of a consent that was signed in the clinic."""
+    here, person = staff_access.post(), staff_access.participant(number, "coordinator")
+    today = house().clock().astimezone(here.study.definition.zone).date()
+    version = request.form.get("consent_version", "").strip()
+    day = staff_forms.day(request.form.get("consent_on", ""))
+    if Consent(version, today).fault(today) is not None:
+        text = _("Please enter the version that stands on the consent form.")
+        return _page(person, ("consent_version", text)), 422
+    if day is None or Consent(version, day).fault(today) is not None:
+        text = _("Please enter the day on which the consent form was signed.")
+        return _page(person, ("consent_on", text)), 422
+    consent = Consent(version, day)
+    return _act(
+        number,
+        lambda database, person: consents.record(
+            database, here.study, person.id, consent, house().clock(), here.person.actor
         ),
     )
 

@@ -1,4 +1,4 @@
-"""What people of the staff type into forms, as values."""
+"""What people of the staff type into forms, as values, and values as they read them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from flask_babel import gettext as _
 from pro_app.core.schedule import local
 from pro_app.models import Staff
 from pro_app.services import staff_sign_in
+
+
+def clock_time(minute: int) -> str:
+    """A time of day, given in minutes after midnight, as clocks show it."""
+    return f"{minute // 60:02}:{minute % 60:02}"
 
 
 def day(text: str) -> date | None:

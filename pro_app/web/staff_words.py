@@ -76,6 +76,17 @@ REASON: Words = {  # see services.hindrances.Hindrance
     "never_opened": _l("reminded, but never opened"),
     "none_known": _l("no reason known"),
 }
+ACTION: Mapping[str, tuple[str, LazyString]] = {  # what mends a reason, and where on the page
+    "unsynced": ("reach", _l("See the phones")),
+    "no_device": ("way-in", _l("Make a joining card")),
+    "paused": ("pause", _l("Send reminders again")),
+    "half_answered": ("reach", _l("See how to reach")),
+    "push_lost": ("reach", _l("See how to reach")),
+    "email_bounced": ("contact", _l("Change the e-mail address")),
+    "push_denied": ("contact", _l("Enter an e-mail address")),
+    "reminders_off": ("contact", _l("Enter an e-mail address")),
+    "never_opened": ("reach", _l("See how to reach")),
+}
 CHANNEL: Words = {
     "push": _l("message on the phone"),
     "email": _l("e-mail"),

@@ -76,8 +76,8 @@ def test_what_cannot_be_read_is_named(data: bytes, faults: list[str]) -> None:
 
 
 def test_a_fault_shows_no_identity_number_and_no_novel() -> None:
-    assert fault(3, "site", "x 900101-14-5678 y", "is wrong").value == HIDDEN
-    assert str(fault(3, "site", "x" * 99, "is wrong")) == f"line 3, site '{'x' * 60}...': is wrong"
+    assert fault(3, "site", "x 900101-14-5678 y", "missing").value == HIDDEN
+    assert str(fault(3, "site", "x" * 99, "missing")) == f"line 3, site '{'x' * 60}...': is missing"
 
 
 texts = st.text(st.sampled_from('number,sitemal;\t"\r\n 1\0\ufeffé'), max_size=60)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
 from pro_app.core.assessment import Status
 from pro_app.core.file_table import HIDDEN
 from pro_app.models import AuditEntry, Participant, Site
-from pro_app.services import audit, enrolment_file, participants, reach
+from pro_app.services import audit, enrolment_file, participants, reach, schedule
 from pro_app.services.enrolment_file import Checked, FileRefused
+from pro_app.services.studies import CurrentStudy
 from pro_app.services.vault import Vault
 from tests.conftest import KEY, Enrolled, snapshot
 from tests.services.trial import Trial, office
@@ -34,8 +36,8 @@ def check(trial: Trial, data: bytes, sites: set[str] | None = None) -> Checked:
 
 
 def enrol(trial: Trial, data: bytes, actor: str = WHO) -> int:
-    with trial.database.writing() as session:
-        return enrolment_file.enrol(session, trial.study, Vault(KEY), data, trial.clock(), actor)
+    vault = Vault(KEY)
+    return enrolment_file.enrol(trial.database, trial.study, vault, data, trial.clock(), actor)
 
 
 def found(trial: Trial, number: str) -> Enrolled:
@@ -105,10 +107,10 @@ def test_reminders_are_the_planners(trial: Trial) -> None:
         ("01-001,01,,1,2026-11-20", "line 2, language: is missing"),
         ("01-001,01,ms,,2026-11-20", "line 2, consent_version: is missing"),
         ("01-001,01,ms,1,", "line 2, consent_on: is missing"),
-        ("1-1,01,ms,1,2026-11-20", r"'1-1': the study number '1-1' does not fit the pattern \d{2}"),
+        ("1-1,01,ms,1,2026-11-20", r"'1-1': the study number does not fit the pattern \d{2}"),
         ("01-009,01,ms,1,2026-11-20", "line 2, number '01-009': is taken in the study"),
         ("01-001,07,ms,1,2026-11-20", "site '07': the study has no such site; it has 01, 02"),
-        ("01-001,01,fr,1,2026-11-20", "language 'fr': the study has no language 'fr'; it has ms"),
+        ("01-001,01,fr,1,2026-11-20", "language 'fr': the study has no such language; it has ms"),
         ("01-001,01,ms,1,2026-02-30", "consent_on '2026-02-30': is no day like 2026-11-22"),
         ("01-001,01,ms,1,20/11/2026", "consent_on '20/11/2026': is no day"),
         ("01-001,01,ms,1,٢٠٢٦-11-20", "is no day"),
@@ -205,6 +207,34 @@ def test_who_was_faster_is_told(trial: Trial, monkeypatch: pytest.MonkeyPatch) -
         enrol(trial, file("01-002,01,ms,1,2026-11-20", GOOD))
     assert "enrolled meanwhile" in str(refused.value.faults[0])
     assert snapshot(trial.database) == before
+
+
+def test_the_planner_places_whom_the_enrolling_process_did_not_come_to(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It dies after the people are there: all are enrolled, and the calendar follows alike."""
+    monkeypatch.setattr(enrolment_file, "CHUNK", 2)
+    lines = [f"01-{n:03},01,en,1,2026-05-01,2026-05-20,2026-05-02," for n in range(1, 6)]
+    entered, calls = schedule.enter, []
+
+    def dies(session: Session, study: CurrentStudy, ids: list[int], now: datetime) -> None:
+        calls.append(len(ids))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        entered(session, study, ids, now)
+
+    monkeypatch.setattr(schedule, "enter", dies)
+    with pytest.raises(KeyboardInterrupt):
+        enrol(trial, file(*lines, header=FULL))
+    monkeypatch.undo()
+    people = [found(trial, f"01-{n:03}") for n in range(1, 6)]
+    assert [bool(trial.assessments(one)) for one in people] == [True, True, False, False, False]
+    trial.plan()
+    told = [trial.statuses(one) for one in people]
+    assert told[0]["baseline", 1, "lupusqol"] == (Status.MISSED, "not_offered")
+    assert all(one == told[0] for one in told)
+    assert len({tuple(sorted(trial.windows(one).items())) for one in people}) == 1
+    assert trial.faults() == []
 
 
 cells = st.one_of(

@@ -166,4 +166,4 @@ def test_the_number_of_statements_does_not_grow(trial: Trial) -> None:
         trial.enrol(f"0{1 + n % 2}-{n:03}", ("ms", "ta")[n % 2])
     with statements(trial.database) as of_many:
         rates_of(trial)
-    assert len(of_one) == len(of_many) == 2
+    assert len(of_one) == len(of_many) == 3

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pro_app.core.assessment import Facts, Status, status
 from pro_app.models import Answer, Assessment, Participant, Submission
 from pro_app.services import assessments
-from pro_app.services.status import expression
+from pro_app.services.status import expected, expression, undone
 from tests.conftest import MORNING, Site
 
 HOUR = timedelta(hours=1)
@@ -102,6 +102,7 @@ def assessment(participant_id: int, instrument: str, facts: Facts) -> Assessment
         scheduled=True,
         placed_at=facts.placed_at,
         cancelled_at=facts.cancelled_at,
+        sealed_late=None if facts.submitted_at is None else facts.late,
     )
 
 
@@ -192,6 +193,27 @@ def test_sql_and_python_say_the_same(
     for now in nows:
         said = as_sql_says(site, list(known), now, grace, withheld)
         assert said == {key: status(one, now, grace) for key, one in expected_facts.items()}
+        waits = {key for key, word in said.items() if word in {Status.OPEN, Status.IN_PROGRESS}}
+        assert among(site, list(known), undone(now, grace, withheld)) == waits
+        counts = {key for key, word in said.items() if word in COUNTED}
+        opened = {
+            key for key, (_, _, facts) in zip(known, found, strict=True) if facts.opens_at <= now
+        }
+        assert among(site, list(known), expected(now, withheld)) == counts & opened
+
+
+COUNTED = set(Status) - {Status.NOT_EXPECTED, Status.NOT_DUE}
+
+
+def among(site: Site, ids: list[int], condition: sa.ColumnElement[bool]) -> set[int]:
+    """Those of these assessments of which a condition of a study's counts holds."""
+    query = (
+        sa.select(Assessment.id)
+        .join(Participant, Participant.id == Assessment.participant_id)
+        .where(Assessment.id.in_(ids), condition)
+    )
+    with site.database.reading() as session:
+        return set(session.scalars(query))
 
 
 ALL: list[tuple[Facts, Status]] = [

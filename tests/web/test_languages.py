@@ -47,6 +47,8 @@ STAFF_FOLDERS = {
     "copy",
     "alerts",
     "account",
+    "enrol_many",
+    "contact",
 }
 # receipts, codes and keys, in groups of four
 RECEIPT = re.compile(r"[0-9A-F]{4}(-[0-9A-F]{4}){2}|\b([A-Z0-9]{4} )+[A-Z0-9]{4}\b")
