@@ -12,6 +12,7 @@ from flask import Flask
 
 from pro_app.config import ROOT
 from pro_app.models import Assessment, AuditEntry, Submission, Transcription
+from pro_app.services import enrolment
 from tests.conftest import Enrolled, Site, TestClock
 from tests.pages import Browser
 from tests.web.test_languages import rendered
@@ -385,6 +386,41 @@ def test_who_settles_for_another_is_on_record(
     assert len(read(web_site)) == 1
     third.post(f"{sheet}/settle", **{"item-LQ02": "3"})
     assert row(web_site).state == "accepted"
+
+
+def test_who_was_slower_is_shown_how_it_stands_and_that_is_on_record(
+    app: Flask, desk: Desk, second: Browser, web_site: Site, about: Assessment, clock: TestClock
+) -> None:
+    sheet = hand_over(desk, web_site, about)
+    third = signed_in(app, web_site, clock, "coordinator", None)
+    third.get(sheet)
+    second.get(sheet)
+    second.post(f"{sheet}/check", **answers(web_site, LQ02="3"))
+    assert read(web_site) == []
+    third.post(f"{sheet}/check", 422, **answers(web_site))
+    assert "Somebody has worked on this sheet meanwhile." in third.page.text
+    assert "Settle the differences" in third.page.text
+    assert len(read(web_site)) == 1
+
+
+@pytest.mark.parametrize("what", ["withdrawn", "died"])
+def test_paper_of_after_the_end_is_refused_and_of_before_is_taken(
+    desk: Desk, web_site: Site, person: Enrolled, about: Assessment, what: str
+) -> None:
+    end = enrolment.withdraw if what == "withdrawn" else enrolment.record_death
+    with web_site.database.writing() as session:
+        end(session, person.id, web_site.clock())
+    desk.clock.forward(days=1)
+    desk.sign_in()
+    desk.get(papers(web_site))
+    new = papers(web_site, f"/new/{about.public_id}")
+    assert f'href="{new}"' in desk.page.text
+    desk.get(new)
+    desk.post(new, 422, mode="paper", **PAPER | {"completed_on": "2026-11-24"})
+    assert f"The participant had {what} by that day." in desk.page.text
+    desk.post(new, mode="paper", **PAPER)
+    assert desk.path.startswith(papers(web_site))
+    assert row(web_site).state == "draft"
 
 
 def read(site: Site) -> list[str]:
