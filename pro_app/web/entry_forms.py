@@ -76,7 +76,7 @@ def paper(form: Form) -> Paper:
     if on is None:
         raise TranscriptionError("there is no day", "day")
     clock = form.get("completed_time", "")
-    at = staff_forms.clock_time(clock)
+    at = staff_forms.time_of_day(clock)
     if clock and at is None:
         raise TranscriptionError("this is no time", "time")
     return Paper(on, form.get("language", ""), at, form.get("reference", ""))

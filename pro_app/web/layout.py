@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import g, request
+from flask import current_app, g, request
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,13 +17,6 @@ from pro_app.services.studies import CurrentStudy
 from pro_app.services.tablet import Guest
 from pro_app.web import locale
 from pro_app.web.house import house
-
-STAFF_ROOMS = (
-    "staff",
-    "coordinator",
-    "account",
-    "staff_passkeys",
-)  # pages in all languages, whatever the study offers
 
 
 def language() -> str:
@@ -58,10 +51,12 @@ def _only_study() -> CurrentStudy | None:
 
 
 def languages() -> tuple[str, ...]:
-    """The languages that pages are offered in: the study's, or all while none is known."""
+    """The languages that pages are offered in: the study's, or all while none is known and for
+    the staff."""
     found = study()
-    staff = request.blueprint in STAFF_ROOMS
-    return LANGUAGES if found is None or staff else found.definition.languages
+    view = current_app.view_functions.get(request.endpoint or "")
+    for_staff = getattr(view, "audience", None) == "staff"
+    return LANGUAGES if found is None or for_staff else found.definition.languages
 
 
 def help_text(study: StudyDefinition) -> str:

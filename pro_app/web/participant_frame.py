@@ -17,13 +17,13 @@ def pages() -> list[tuple[str, str, tuple[str, ...]]]:
     """The pages about one participant: endpoint, name, and whose they are."""
     return [
         ("participant_page.overview", _("Overview"), PEOPLE),
+        ("calls.index", _("Calls and notes"), PEOPLE),
+        ("entry.index", _("On paper"), PEOPLE),
         ("investigator.answers", _("Answers"), ("investigator",)),
         ("corrections.of_participant", _("Corrections"), PEOPLE),
         ("sign_off.milestones", _("Sign-off"), ("investigator",)),
-        ("contacts.index", _("Calls and notes"), PEOPLE),
-        ("entry.index", _("On paper"), PEOPLE),
-        ("trail.participant", _("Record"), PEOPLE),
         *([("alerts.of_participant", _("Alerts"), PEOPLE)] if is_watched() else []),
+        ("trail.participant", _("Record"), PEOPLE),
     ]
 
 

@@ -92,14 +92,14 @@ def rooms() -> list[tuple[str, str, tuple[str, ...]]]:
         ("coordinator.board", _("Today"), PEOPLE),
         *([("alerts.index", _("Alerts"), PEOPLE)] if is_watched() else []),
         ("coordinator.matrix", _("Participants"), PEOPLE),
-        ("coordinator.rates", _("Completion"), PEOPLE),
         ("enrol.form", _("Enrol"), ("coordinator",)),
-        ("register.index", _("Staff"), ("administrator",)),
-        ("protocol.index", _("Study"), ("administrator", *PEOPLE)),
-        ("corrections.room", _("Corrections"), PEOPLE),
         ("entry.to_check", _("To check"), PEOPLE),
+        ("corrections.room", _("Corrections"), PEOPLE),
+        ("coordinator.rates", _("Completion"), PEOPLE),
         ("trail.study", _("Record"), ("administrator", "investigator")),
         ("copy.index", _("Copy"), ("investigator",)),
+        ("register.index", _("Staff"), ("administrator",)),
+        ("protocol.index", _("Study"), ("administrator", *PEOPLE)),
     ]
 
 

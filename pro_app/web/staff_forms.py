@@ -26,7 +26,7 @@ def day(text: str) -> date | None:
         return None
 
 
-def clock_time(text: str) -> time | None:
+def time_of_day(text: str) -> time | None:
     """A time of the day as a browser writes it; None for anything else."""
     try:
         return time.fromisoformat(text) if re.fullmatch(r"\d{2}:\d{2}", text) else None

@@ -40,7 +40,7 @@ STAFF_FOLDERS = {
     "corrections",
     "correction_request",
     "sign_off",
-    "contacts",
+    "calls",
     "entry",
     "missed",
     "trail",

@@ -18,7 +18,7 @@ from pro_app.web import participant_frame, staff_access, staff_forms, staff_word
 from pro_app.web.house import house
 from pro_app.web.staff_access import PEOPLE, Page, staff_only
 
-blueprint = Blueprint("contacts", __name__, url_prefix="/staff/<study>/participants/<number>/calls")
+blueprint = Blueprint("calls", __name__, url_prefix="/staff/<study>/participants/<number>/calls")
 blueprint.url_value_preprocessor(staff_access.take_study)
 
 # by a refusal's code: the field that it is about, and the words
@@ -63,9 +63,9 @@ def _page(person: Participant, given: Mapping[str, str], fault: str | None) -> s
         log = calls.of_participant(database, person.id)
         known = assessments.of_participant(database, person.id)
         names = staff.names(database, {one.staff_id for one in log})
-        values = participant_frame.frame(person, "contacts.index")
+        values = participant_frame.frame(person, "calls.index")
     return render_template(
-        "contacts/index.html",
+        "calls/index.html",
         log=log,
         names=names,
         by_id={one.id: one for one in known},
@@ -116,7 +116,7 @@ def _moment(day: str, clock: str) -> datetime | None:
     if not day and not clock:
         return None
     zone = staff_access.post().study.definition.zone
-    on, at = staff_forms.day(day), staff_forms.clock_time(clock)
+    on, at = staff_forms.day(day), staff_forms.time_of_day(clock)
     if day and on is None:
         raise _Unreadable("day")
     if on is None or at is None:
