@@ -77,17 +77,19 @@ class Person:
 
 def people(session: Session, copy: Copy) -> Iterator[Person]:
     """The site's participants by number."""
-    found = session.scalars(
-        sa.select(Participant)
+    ids = session.scalars(
+        sa.select(Participant.id)
         .where(Participant.study_id == copy.study.id, Participant.site_id == copy.site_id)
         .order_by(Participant.number)
     )
     withheld = copy.library.withheld(copy.study.definition)
-    for participant in found.all():
+    for participant_id in ids.all():
+        participant = session.get_one(Participant, participant_id)
         known = assessments.of_participant(session, participant.id, withheld)
         approved = corrected.of_participant(session, participant.id)
         sheets = [_sheet(session, copy, one, approved) for one in known]
         yield Person(participant, sheets)
+        session.expunge_all()  # a site may have more people than memory holds
 
 
 def _sheet(

@@ -52,8 +52,7 @@ def write(lines: Iterable[Line], zone: ZoneInfo, file: BinaryIO) -> tuple[str, i
     """Write the lines as CSV (UTF-8, commas, one header line), with times in the zone; the file's
     SHA-256, and how many lines there were."""
     digest, count = hashlib.sha256(), 0
-    for row in (COLUMNS, *()):
-        _put(row, file, digest)
+    _put(COLUMNS, file, digest)
     for line in lines:
         count += 1
         _put([export.cell(value, exact=False) for value in _cells(line, zone)], file, digest)

@@ -60,13 +60,6 @@ def entries(database: Database, action: str) -> list[AuditEntry]:
         return list(session.scalars(found))
 
 
-def rows(browser: Browser) -> list[str]:
-    """The table's lines, without their tags."""
-    body = browser.page.text.partition("<tbody>")[2].partition("</tbody>")[0]
-    plain = re.sub(r"<[^>]+>", " ", body.replace("</tr>", "\n"))
-    return [" ".join(one.split()) for one in plain.split("\n \n") if one.strip()] or [body]
-
-
 def body(browser: Browser) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", browser.page.text).split())
 
