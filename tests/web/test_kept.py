@@ -14,8 +14,8 @@ from tests.authenticator import Key
 from tests.conftest import KEY, MORNING, Site, snapshot
 from tests.pages import Browser
 from tests.services.test_staff_sign_in import PASSWORD
-from tests.web.test_account import make, open_by
 from tests.web.test_staff import EMAIL, ENROLMENT, Desk, at, desk, hidden, invite
+from tests.web.test_staff_passkeys import make, open_by
 
 __all__ = ["desk"]
 
