@@ -33,6 +33,7 @@ STAFF: dict[str, tuple[str, ...] | None] = {  # roles; () whoever is signed in, 
     "staff.finish_set_up": None,
     "staff.verify": (),
     "coordinator.board": PEOPLE,
+    "coordinator.more": PEOPLE,
     "coordinator.matrix": PEOPLE,
     "coordinator.rates": PEOPLE,
     "enrol.form": ("coordinator",),
@@ -131,6 +132,7 @@ KEPT = {  # what caches may hold; everything else is no-store
     "pwa.icon": "public, max-age=604800",
     "pwa.picture": "public, max-age=604800",
 }
+NAMES = {"pwa.picture": "today-en.webp", "coordinator.more": "people"}
 MESSAGE, CALENDAR = "message-of-mine", "calendar-of-mine"
 
 
@@ -202,7 +204,7 @@ def address(rule: Rule, sheet: Assessment, app: Flask) -> str:
         "secret": CALENDAR,
         "study": "test",
         "number": "01-101",
-        "name": "today-en.webp" if rule.endpoint == "pwa.picture" else "icon-192.png",
+        "name": NAMES.get(rule.endpoint, "icon-192.png"),
     }
     built: Any = rule.build({name: values[name] for name in rule.arguments}, append_unknown=False)
     return str(built[1])
