@@ -163,8 +163,22 @@ def people_to_help(
     offset: int = 0,
 ) -> tuple[PersonToHelp, ...]:
     """Who can answer now and has not: whoever has the least time left comes first."""
+    return counted_people(session, study, library, site_ids, now, limit, offset)[0]
+
+
+def counted_people(
+    session: Session,
+    study: CurrentStudy,
+    library: Library,
+    site_ids: frozenset[int] | None,
+    now: datetime,
+    limit: int = LIMIT,
+    offset: int = 0,
+) -> tuple[tuple[PersonToHelp, ...], int]:
+    """`people_to_help`, and how many there are without a limit."""
     lines = _visits(session, study, library, site_ids, now, limit, offset)
-    return _helped(session, study, library, lines, now)
+    first = lines or (_visits(session, study, library, site_ids, now, 1, 0) if offset else ())
+    return _helped(session, study, library, lines, now), first[0].total if first else 0
 
 
 def _undone(

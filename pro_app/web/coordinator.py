@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from collections.abc import Sequence
 
-from pro_app.services import answer_alerts, completion, participants, to_enter
+from flask import Blueprint, abort, render_template, request
+
+from pro_app.services import answer_alerts, completion, participants, reachability, to_enter
 from pro_app.services import board as morning
 from pro_app.services import rates as completion_rates
 from pro_app.web import alerts, staff_access, staff_words
@@ -37,6 +39,49 @@ def board() -> str:
         may=here.may("coordinator"),
         words=staff_words,
         instruments={code: one.name for code, one in house().library.instruments.items()},
+        room="coordinator.board",
+    )
+
+
+LISTS = ("people", "calls", "codes", "requests")
+
+
+@blueprint.get("/today/<name>")
+@staff_only(*PEOPLE)
+def more(name: str) -> str:
+    """One of the board's lists, page by page."""
+    if name not in LISTS:
+        abort(404)
+    here, now, text = staff_access.post(), house().clock(), request.args.get("page", "1")
+    page = max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 7 else 1
+    study, library, covered = here.study, house().library, here.covers(*PEOPLE)
+    offset = (page - 1) * morning.LIMIT
+    found: Sequence[object]
+    with house().database.reading() as database:
+        if name == "people":
+            found, total = morning.counted_people(
+                database, study, library, covered, now, morning.LIMIT, offset
+            )
+        elif name == "calls":
+            found, total = reachability.counted_calls(
+                database, study, library, now, covered, morning.LIMIT, offset
+            )
+        elif name == "codes":
+            found, total = morning.unused_codes(
+                database, study, covered, now, morning.LIMIT, offset
+            )
+        else:
+            found, total = morning.requested_codes(database, study, covered, morning.LIMIT, offset)
+    return render_template(
+        "coordinator/more.html",
+        name=name,
+        found=found,
+        total=total,
+        page=page,
+        pages=max(1, -(-total // morning.LIMIT)),
+        may=here.may("coordinator"),
+        words=staff_words,
+        instruments={code: one.name for code, one in library.instruments.items()},
         room="coordinator.board",
     )
 

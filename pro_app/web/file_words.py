@@ -17,7 +17,7 @@ REASONS: Words = {  # by the codes of core.file_table.REASONS
     "unreadable": _l("From here on the file cannot be read. Is a quotation mark missing?"),
     "unnamed": _l("This column has no name."),
     "column_twice": _l("A column is there twice."),
-    "no_column": _l("A column has an unknown name. There are: %(known)s."),
+    "no_column": _l("A column has an unknown name. The names are listed below."),
     "column_missing": _l("This column is missing."),
     "cells": _l("This line has %(found)s cells, the header has %(wanted)s."),
     "missing": _l("Something must stand here."),
@@ -26,9 +26,9 @@ REASONS: Words = {  # by the codes of core.file_table.REASONS
     "taken": _l("This study number is taken."),
     "long_number": _l("This study number has more than %(most)s characters."),
     "pattern": _l("This is not a study number of this site."),
-    "no_site": _l("The study has no such site. There are: %(known)s."),
+    "no_site": _l("The study has no such site, or it is not yours. The codes are listed below."),
     "foreign_site": _l("This is not a site of yours."),
-    "no_language": _l("The study has no such language. There are: %(known)s."),
+    "no_language": _l("The study has no such language. The codes are listed below."),
     "version": _l("A version of the consent form has 1 to %(most)s characters."),
     "no_day": _l("This is not a day. Days are written like 2026-11-22."),
     "future": _l("This day lies in the future."),
@@ -38,7 +38,7 @@ REASONS: Words = {  # by the codes of core.file_table.REASONS
 
 
 def reason(fault: Fault) -> str:
-    """What is wrong. Of the whole file's, only the program's own words are left out."""
+    """What is wrong, without the value that stands there."""
     return str(REASONS[fault.code]) % dict(fault.about)
 
 

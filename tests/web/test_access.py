@@ -50,6 +50,7 @@ STAFF: dict[str, tuple[str, ...] | None] = {  # roles; () whoever is signed in, 
     "account.add_passkey": (),
     "account.remove_passkey": (),
     "coordinator.board": PEOPLE,
+    "coordinator.more": PEOPLE,
     "coordinator.matrix": PEOPLE,
     "coordinator.rates": PEOPLE,
     "alerts.index": PEOPLE,
@@ -199,6 +200,7 @@ KEPT = {  # what caches may hold; everything else is no-store
     "pwa.icon": "public, max-age=604800",
     "pwa.picture": "public, max-age=604800",
 }
+NAMES = {"pwa.picture": "today-en.webp", "coordinator.more": "people"}
 MESSAGE, CALENDAR = "message-of-mine", "calendar-of-mine"
 ACCOUNT = "somebody-of-staff"
 CORRECTION = "correction-of-mine"
@@ -276,7 +278,7 @@ def address(rule: Rule, sheet: Assessment, app: Flask) -> str:
         "correction": CORRECTION,
         "assessment": sheet.public_id,
         "sheet": sheet.public_id,
-        "name": "today-en.webp" if rule.endpoint == "pwa.picture" else "icon-192.png",
+        "name": NAMES.get(rule.endpoint, "icon-192.png"),
     }
     built: Any = rule.build({name: values[name] for name in rule.arguments}, append_unknown=False)
     return str(built[1])

@@ -271,20 +271,6 @@ def test_the_board_says_whom_to_help_and_why(desk: Desk, web_site: Site) -> None
     assert figures[0] == "1", "one visit is open"
 
 
-def test_what_takes_long_to_count_is_counted_on_its_own_page(
-    desk: Desk, web_site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in ("01-301", "01-302"):
-        web_site.open(web_site.enrol(number))
-    desk.get(at(web_site, "/today"))
-    assert "0 / 4" in desk.page.text
-    monkeypatch.setattr("pro_app.services.board.COUNTABLE", 1)
-    desk.get(at(web_site, "/today"))
-    assert "0 / 4" not in desk.page.text
-    assert "Count it now" in desk.page.text
-    assert re.findall(r"<dd>(\d+)</dd>", desk.page.text)[:1] == ["2"], "all else is there"
-
-
 def test_rates_stand_in_a_table_with_their_figures(desk: Desk, web_site: Site) -> None:
     person = web_site.enrol("01-301")
     sheet = web_site.open(person)[0]
