@@ -1,12 +1,16 @@
 /**
  * Says a minute before the end that this desk will be signed out, and lets whoever is there stay.
- * What was typed is not touched: signing out only closes what is sent from here on.
+ * What was typed is not touched: signing out only closes what is sent from here on. When another
+ * window of this browser becomes the site's tablet, this one is given up with it.
  */
 const WARNING = 60; // seconds
 const LOOK = 5_000; // milliseconds
 
 const seconds = Number(document.body.dataset.idle);
 const box = document.querySelector("[data-stay]");
+if ("BroadcastChannel" in self) {
+  new BroadcastChannel("tablet").addEventListener("message", () => location.reload());
+}
 if (seconds && box instanceof HTMLDialogElement) watch(box);
 
 /** @param {HTMLDialogElement} box */
