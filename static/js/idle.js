@@ -1,7 +1,8 @@
 /**
  * Says a minute before the end that this desk will be signed out, and lets whoever is there stay.
  * Who types or clicks is there: the study is told now and then, and every other tab at once, so
- * that the warning comes when all of them are idle. What was typed is not touched.
+ * that the warning comes when all of them are idle. What was typed is not touched. When another
+ * window of this browser becomes the site's tablet, this one is given up with it.
  */
 const WARNING = 60; // seconds
 const LOOK = 5_000; // milliseconds
@@ -9,6 +10,9 @@ const TELL = 60_000; // milliseconds between two words to the study
 
 const seconds = Number(document.body.dataset.idle);
 const box = document.querySelector("[data-stay]");
+if ("BroadcastChannel" in self) {
+  new BroadcastChannel("tablet").addEventListener("message", () => location.reload());
+}
 if (seconds && box instanceof HTMLDialogElement) watch(box);
 
 /** @param {HTMLDialogElement} box */

@@ -2,7 +2,8 @@
  * The site's tablet. One document for the whole session: a page's answers are sent, the next page
  * takes its place when they have arrived, and without a network both wait on the screen, which says
  * so. So nothing is kept in the browser, and Back finds no page that was left. Who goes away is
- * asked, and then the screen is given back. Without this script plain forms and links do.
+ * asked, and then the screen is given back. Other windows of the browser follow. Without this script
+ * plain forms and links do.
  */
 const LOOK = 1_000; // milliseconds between two looks at the clock
 const WARNING = 60_000; // before the end
@@ -15,6 +16,7 @@ let heard = Date.now(); // when the study last heard of it
 let leaving = false; // nobody is there: what is under way is finished unseen
 /** @type {?Promise<void>} */ let sending = null;
 let failures = 0;
+const windows = "BroadcastChannel" in self ? new BroadcastChannel("tablet") : null;
 
 /** @template {Element} Kind @param {string} which @returns {?Kind} */
 const one = (which) => document.querySelector(which);
@@ -78,6 +80,7 @@ function show(address, text) {
   document.title = page.title;
   if (address !== location.href) history.pushState(null, "", address);
   document.body = /** @type {HTMLBodyElement} */ (document.adoptNode(page.body));
+  if (!limit()) windows?.postMessage("over");
   scrollTo(0, 0);
   const first = /** @type {?HTMLElement} */ (one("[autofocus]") ?? one("h1"));
   if (first && !first.hasAttribute("tabindex") && !first.matches("input")) first.tabIndex = -1;
@@ -161,6 +164,10 @@ addEventListener("pageshow", (event) => {
 addEventListener("beforeunload", (event) => {
   if (sending && failures) event.preventDefault();
 });
+windows?.addEventListener("message", ({ data }) => {
+  if (data === "over" && limit()) location.reload();
+});
+windows?.postMessage(limit() ? "handed" : "over");
 setInterval(look, LOOK);
 document.addEventListener("visibilitychange", look);
 

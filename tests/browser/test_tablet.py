@@ -200,6 +200,23 @@ def test_back_shows_nothing_after_the_end(web_site: Site, tablet: Tablet) -> Non
     tablet.is_over()
 
 
+def test_other_windows_of_the_browser_follow(web_site: Site, tablet: Tablet) -> None:
+    person = web_site.enrol("01-246")
+    web_site.open(person)
+    desk = tablet.another_window()
+    desk.open("/staff/test/completion")
+    expect(desk.page.get_by_text("01-246")).to_be_visible()
+    tablet.hand_over(person)
+    desk.sees("T1")
+    tablet.take("46")
+    desk.open("/tablet/questionnaires")
+    desk.sees("T4")
+    tablet.page.get_by_role("link", name="Stop here").click()
+    tablet.press("Stop, and give the tablet back")
+    tablet.is_over()
+    desk.sees(OVER)
+
+
 def test_a_lost_network_is_told_and_nothing_is_lost(
     web_site: Site, tablet: Tablet, server: Server, watch: Watch, clock: TestClock
 ) -> None:

@@ -101,7 +101,7 @@ def test_a_refused_row_is_told_without_its_values(
     browser.get(f"/questionnaires/{sheet.public_id}/items/1")
     with pytest.MonkeyPatch.context() as patch:
         known = Operation(CANARY, "LQ01", "answered", 3)
-        patch.setattr("pro_app.web.questionnaire._operation", lambda *_: known)
+        patch.setattr("pro_app.web.questionnaire.posted", lambda *_: known)
         patch.setattr(
             "pro_app.services.answers._row",
             lambda *_: {

@@ -669,6 +669,7 @@ def test_what_the_phone_has_submitted_meanwhile_is_done(
 
 def walk(desk: Desk, site: Site) -> None:
     """Every page of the tablet, in the language of the desk, and every fault on the way."""
+    desk.sign_in()
     language = desk.page.all("html")[0]["lang"]
     person = site.enrol("01-912", "zh_Hans" if language == "zh-Hans" else str(language))
     desk.get(start_page(site, person.number))
