@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from pro_app.models import Assessment
 from pro_app.services import export, secrets, staff, staff_sign_in
 from pro_app.services.vault import Vault
-from tests.browser.conftest import Phones
+from tests.browser.conftest import Phones, Watch
 from tests.browser.people import Phone
 from tests.browser.test_accessibility import AXE, CHECK, COLOURS, TAGS
 from tests.browser.test_coordinator import DESK, SIDEWAYS, press
@@ -105,7 +105,8 @@ def exported(site: Site, what: str) -> dict[str, object]:
         return next(row for row in export.rows(session, request) if row["instrument"] == "lupusqol")
 
 
-def test_pages_are_accessible_and_fit_a_phone(phones: Phones, web_site: Site) -> None:
+def test_pages_are_accessible_and_fit_a_phone(phones: Phones, web_site: Site, watch: Watch) -> None:
+    watch.expect("status of 422")
     sheet = submitted(web_site)
     hands = Hands(web_site, sheet, submission_of(web_site, sheet),
                   hire(web_site, "Somebody", "coordinator"),
@@ -134,6 +135,15 @@ def test_pages_are_accessible_and_fit_a_phone(phones: Phones, web_site: Site) ->
             desk.page.set_viewport_size({"width": width, "height": 740})
             if desk.page.evaluate(SIDEWAYS) > 0:
                 found.append(f"{path} scrolls sideways at {width}")
+    for path in (f"{about}&kind=answer&item=LQ15", f"{PERSON}/corrections/{waiting.public_id}"):
+        desk.open(path)
+        form = desk.page.locator("main form")
+        form.evaluate("(form) => { form.noValidate = true; }")
+        form.get_by_role("button").click()
+        expect(desk.page.get_by_role("alert")).to_be_focused()
+        found += [f"{path}, faulty: {one}" for one in desk.page.evaluate(CHECK, TAGS)]
+        if desk.page.evaluate(SIDEWAYS) > 0:
+            found.append(f"{path}, faulty, scrolls sideways")
     assert found == []
 
 
