@@ -79,6 +79,16 @@ def english() -> dict[str, re.Pattern[str]]:
     return {sentence: seen(sentence) for sentence in translations("en")}
 
 
+@cache
+def english_in(text: str, language: str) -> str | None:
+    """A sentence in English that a text of this language holds."""
+    translated = translations(language)
+    for sentence, seen in english().items():
+        if translated[sentence] != sentence and seen.search(text):
+            return sentence
+    return None
+
+
 class Words(HTMLParser):
     """The texts of a page that are in the page's own language."""
 
@@ -138,10 +148,8 @@ class Reader(Browser):
         if self.language == "en":
             return page
         for text in Words(page.text, html).texts:
-            for sentence, seen in english().items():
-                if translations(self.language)[sentence] == sentence:
-                    continue
-                assert not seen.search(text), f"{sentence!r} in {self.path}: {text!r}"
+            found = english_in(text, self.language)
+            assert found is None, f"{found!r} in {self.path}: {text!r}"
             if self.language in {"zh_Hans", "ta"}:
                 assert latin(text) <= self.names, f"in {self.path}: {text!r}"
         return page

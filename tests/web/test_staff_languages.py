@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -12,10 +14,56 @@ from pro_app.services import staff
 from tests.conftest import KEY, Site, TestClock
 from tests.pages import LANGUAGES
 from tests.services.test_staff_sign_in import PASSWORD
+from tests.web import (
+    test_account,
+    test_alerts,
+    test_calls,
+    test_contact,
+    test_coordinator,
+    test_copy,
+    test_corrections,
+    test_enrol_many,
+    test_entry,
+    test_investigator,
+    test_missed,
+    test_protocol,
+    test_register,
+    test_sign_off,
+    test_tablet,
+    test_trail,
+)  # fmt: skip
 from tests.web.test_languages import LATIN, STAFF_FOLDERS, Reader, rendered
-from tests.web.test_staff import EMAIL, ENROLMENT, Desk, at
+from tests.web.test_staff import EMAIL, ENROLMENT, Desk, at, invite
 
 __all__ = ["rendered"]
+
+
+def walk_answers(desk: Sighted, site: Site) -> None:
+    """The answers, and what of them was corrected."""
+    test_corrections.walk(desk, site)
+    test_investigator.walk(desk, site)
+
+
+OWN = {"staff", "coordinator", "enrol", "participant_page"}  # walked here
+EXTENDED = {"staff/base.html", "participant_page/base.html"}
+WALKS: dict[str, Callable[[Any, Site], None]] = {
+    "account": test_account.walk,
+    "alerts": test_alerts.walk,
+    "calls": test_calls.walk,
+    "contact": test_contact.walk,
+    "copy": test_copy.walk,
+    "correction_request": test_corrections.walk,
+    "corrections": test_corrections.walk,
+    "enrol_many": test_enrol_many.walk,
+    "entry": test_entry.walk,
+    "investigator": walk_answers,
+    "missed": test_missed.walk,
+    "protocol": test_protocol.walk,
+    "register": test_register.walk,
+    "sign_off": test_sign_off.walk,
+    "tablet": test_tablet.walk,
+    "trail": test_trail.walk,
+}
 
 
 class Sighted(Reader, Desk):
@@ -47,15 +95,41 @@ def test_every_page_of_the_staff_is_in_its_language(
         staff.grant(session, person.id, web_site.study.id, None, "coordinator", now)
     rooms(desk, web_site)
     one_person(desk, web_site)
+    test_coordinator.walk(desk, web_site)
     desk.get(at(web_site, "/nothing"), 404)
     desk.post("/staff/sign-out", csrf_token=token(desk, web_site))
-    expected = {
+    assert pages_of(OWN) - rendered == EXTENDED
+    assert desk.pages > 25
+
+
+@pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])
+@pytest.mark.parametrize("folder", WALKS)
+def test_every_page_of_a_room_is_in_its_language(
+    app: Flask, web_site: Site, clock: TestClock, language: str, folder: str, rendered: set[str]
+) -> None:
+    """Who walks may do everything; each module's own tests walk in English."""
+    desk = Sighted(app, clock, language)
+    desk.set_up(invite(web_site))
+    with web_site.database.writing() as session:
+        person = staff.find(session, EMAIL)
+        assert person is not None
+        for role in ("investigator", "administrator"):
+            staff.grant(session, person.id, web_site.study.id, None, role, clock())
+    WALKS[folder](desk, web_site)
+    assert pages_of({folder}) - rendered == set()
+
+
+def pages_of(folders: set[str]) -> set[str]:
+    """The whole pages among the templates."""
+    return {
         str(path.relative_to(ROOT / "templates"))
-        for folder in STAFF_FOLDERS
+        for folder in folders
         for path in (ROOT / "templates" / folder).glob("[a-z]*.html")
     }
-    assert expected - rendered == {"staff/base.html", "participant_page/base.html"}  # only extended
-    assert desk.pages > 25
+
+
+def test_every_folder_is_walked() -> None:
+    assert OWN | WALKS.keys() == STAFF_FOLDERS
 
 
 def token(desk: Sighted, site: Site) -> str:
