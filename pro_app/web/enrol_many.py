@@ -202,7 +202,5 @@ def print_cards() -> Page:
         with house().database.writing() as database:
             key, actor = house().settings.secret_key, here.person.actor
             code = enrolment.issue_code(database, one.id, key, now, actor=actor)
-        made.append(card(one.number, one.language, "joining", code, now))
-    return render_template(
-        "enrol_many/print.html", file=file, part=place, cards=made, room="enrol.form"
-    )
+        made.append((one.number, card(one.number, one.language, "joining", code, now)))
+    return render_template("enrol_many/print.html", file=file, cards=made, room="enrol.form")

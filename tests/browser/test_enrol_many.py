@@ -49,7 +49,9 @@ def test_a_file_with_faults_then_the_right_one_then_its_cards(
     assert page.evaluate(SIDEWAYS) <= 0
     assert [one.get_attribute("lang") for one in cards.all()] == ["ms", "ta", "zh-Hans"]
     page.emulate_media(media="print")
-    assert cards.first.evaluate("one => getComputedStyle(one).breakAfter") == "page"
+    sheet = page.locator(".sheet-of-one").first
+    expect(sheet).to_contain_text("01-401")
+    assert sheet.evaluate("one => getComputedStyle(one).breakAfter") == "page"
     code = cards.first.locator(".big").inner_text()
 
     phone = phones.new("ms")

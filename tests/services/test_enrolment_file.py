@@ -243,7 +243,9 @@ cells = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60
+)
 @given(st.lists(st.lists(cells, min_size=5, max_size=6).map(",".join), min_size=1, max_size=4))
 def test_no_text_raises_anything_but_the_named_faults(trial: Trial, lines: list[str]) -> None:
     checked = check(trial, "\n".join([HEADER, *lines]).encode("utf-8", "surrogatepass"))
