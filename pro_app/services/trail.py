@@ -30,19 +30,27 @@ Sites = frozenset[int] | None  # ids; None: every site of the study
 
 # what may be told whole to who sees status alone
 HARMLESS = frozenset({
-    "accept_notice", "accept_transcription", "add_staff", "begin_transcription",
-    "cancelled_assessment", "change", "change_setting", "confirm_clock", "disable_staff",
-    "discard_transcription", "end_role", "enrol", "enrol_file", "export", "find_answers",
-    "finish_transcription", "grant_role", "invite_staff", "issue_code", "join", "join_by_card",
-    "join_by_passkey", "keep_conflict", "load_study", "lock", "log_call", "lose_answers",
-    "make_calendar", "make_passkey", "moved_assessment", "open_assessment", "open_by_passkey",
-    "pause_reminders", "press_submit", "read_record", "readmit", "record_consent", "record_death",
-    "record_missed_reason", "refuse_passkey", "remove_email", "request_code", "restored_assessment",
-    "resume_reminders", "return_transcription", "revoke_device", "revoke_passkey", "schedule",
-    "see_loss", "set_anchor", "set_email", "set_pin", "set_up_sign_in", "sign_in", "sign_off",
-    "sign_out", "stays_assessment", "submit", "subscribe", "undo_death", "unlock", "unsubscribe",
-    "use_recovery_code", "verify_again", "withdraw", "wrong_code", "wrong_password", "wrong_pin",
+    "accept_notice", "accept_transcription", "add_passkey", "add_staff", "begin_transcription",
+    "cancelled_assessment", "change", "change_password", "change_setting", "confirm_at_tablet",
+    "confirm_clock", "disable_staff", "discard_transcription", "end_other_sessions", "end_role",
+    "end_tablet", "enrol", "enrol_file", "export", "find_answers", "finish_transcription",
+    "grant_role", "invite_staff", "issue_code", "join", "join_by_card", "join_by_passkey",
+    "keep_conflict", "load_study", "lock", "log_call", "lose_answers", "make_calendar",
+    "make_passkey", "moved_assessment", "open_assessment", "open_by_passkey", "pause_reminders",
+    "press_submit", "read_answers", "read_contact", "read_news", "read_record",
+    "read_transcription", "readmit", "record_consent", "record_death", "record_missed_reason",
+    "refuse_passkey", "remove_email", "remove_passkey", "renew_recovery_codes",
+    "renew_second_factor", "request_code", "restored_assessment", "resume_reminders",
+    "return_transcription", "revoke_device", "revoke_passkey", "schedule", "see_loss", "set_anchor",
+    "set_email", "set_pin", "set_up_sign_in", "sign_in", "sign_off", "sign_out", "start_tablet",
+    "stays_assessment", "submit", "subscribe", "undo_death", "unlock", "unsubscribe",
+    "use_recovery_code", "verify_again", "withdraw", "wrong_at_tablet", "wrong_code",
+    "wrong_password", "wrong_pin",
 })  # fmt: skip
+# that there is an alert says something of answers: for who sees status alone there are none here
+ALERTS = frozenset(
+    {"acknowledge_alert", "escalate_alert", "lift_alert", "raise_alert", "raise_alert_again"}
+)
 # harmless where they are not about an answer, but about where a submission belongs
 CORRECTIONS = ("correct", "reject_correction", "request_correction", "retract_correction")
 
@@ -246,15 +254,19 @@ def _narrowed(zone: ZoneInfo, search: Search) -> Iterator[sa.ColumnElement[bool]
 
 
 def _page(session: Session, query: Found, *, answers: bool) -> Page:
-    rows = session.execute(query.limit(PAGE + 1)).mappings().all()
+    rows = session.execute(_for(query, answers).limit(PAGE + 1)).mappings().all()
     lines = _lines(session, rows[:PAGE], answers=answers)
     return Page(lines, lines[-1].key if len(rows) > PAGE else None)
 
 
 def _all(session: Session, query: Found, *, answers: bool) -> Iterator[Line]:
-    found = session.execute(query.execution_options(yield_per=AT_ONCE)).mappings()
+    found = session.execute(_for(query, answers).execution_options(yield_per=AT_ONCE)).mappings()
     for rows in found.partitions():
         yield from _lines(session, rows, answers=answers)
+
+
+def _for(query: Found, answers: bool) -> Found:
+    return query if answers else query.where(AuditEntry.action.not_in(ALERTS))
 
 
 def _lines(session: Session, rows: Sequence[Any], *, answers: bool) -> list[Line]:
@@ -324,9 +336,10 @@ def _device_times(
 # --- what there is to choose from ---------------------------------------------------------------
 
 
-def actions(session: Session, participant_id: int) -> list[str]:
-    """The actions on a participant's record."""
-    return _distinct(session, AuditEntry.action, participant_id)
+def actions(session: Session, participant_id: int, *, answers: bool) -> list[str]:
+    """The actions on a participant's record that `of_participant` may find."""
+    found = _distinct(session, AuditEntry.action, participant_id)
+    return [one for one in found if answers or one not in ALERTS]
 
 
 def actors(session: Session, participant_id: int) -> dict[str, str | None]:

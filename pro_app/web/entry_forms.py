@@ -45,7 +45,10 @@ FAULTS: Mapping[str, tuple[str | None, LazyString]] = {
         _l("These questions have no value yet. What you have entered is still there."),
     ),
     "value": (None, _l("Please choose a value for these questions again.")),
-    "cancelled": (None, _l("The calendar has taken this questionnaire back.")),
+    "cancelled": (
+        None,
+        _l("The calendar has changed, and this questionnaire is not planned any more."),
+    ),
     "submitted": (None, _l("This questionnaire has been submitted already.")),
     "being_entered": (None, _l("Somebody is entering this questionnaire already.")),
     "somebody_elses": (None, _l("Somebody else has begun this sheet and has to finish it.")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, render_template
 
 from pro_app.core.corrections import value_of
 from pro_app.core.scoring import half_up
@@ -72,6 +72,5 @@ def answers(number: str) -> str:
         value_of=value_of,
         half_up=half_up,
         language_names=locale.NAMES,
-        has_trail="trail.participant" in current_app.view_functions,
         **values,
     )

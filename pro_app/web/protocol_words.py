@@ -242,7 +242,7 @@ def _of_the_protocol(one: Missing, about: str) -> Said:
             "",
         ),
         "zone": (
-            _("The study's time zone is no place, so its days are not those of its people."),
+            _("The study's time zone names no place, so its days may begin at the wrong hour."),
             _("Name a place in the study file."),
             one.about,
         ),
@@ -310,16 +310,16 @@ def _of_the_installation(one: Missing, since: str) -> Said:
         ),
         "checkpoint_none": (
             _("The audit trail has no signed checkpoint."),
-            _("Ask the operator whether a worker runs."),
+            _("Ask the operator whether the worker runs."),
             "pro-app worker",
         ),
         "checkpoint_old": (
             _("The newest signed checkpoint of the audit trail is of %(moment)s.", moment=since),
-            _("Ask the operator whether a worker runs."),
+            _("Ask the operator whether the worker runs."),
             "pro-app worker",
         ),
         "clock_record": (
-            _("Something is on record from a moment to come, %(moment)s.", moment=since),
+            _("An entry on record is dated in the future: %(moment)s.", moment=since),
             _("Ask the operator to put the clock right."),
             "pro-app check",
         ),

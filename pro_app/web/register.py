@@ -38,7 +38,7 @@ def _says(code: str) -> str:
     words = {
         "email": _("This is not an e-mail address we can write to."),
         "disabled": _("This account has ended and cannot be opened again."),
-        "name": _("Please enter the first and last name, and no number of an identity card."),
+        "name": _("Please enter the full name, and no number of an identity card."),
         "language": _("Please choose the language of this person's pages."),
         "training": _("Please enter the day of the training. It cannot lie in the future."),
         "role": _("Please choose the role."),

@@ -96,10 +96,10 @@ def rooms() -> list[tuple[str, str, tuple[str, ...]]]:
         ("entry.to_check", _("To check"), PEOPLE),
         ("corrections.room", _("Corrections"), PEOPLE),
         ("coordinator.rates", _("Completion"), PEOPLE),
-        ("trail.study", _("Record"), ("administrator", "investigator")),
-        ("copy.index", _("Copy"), ("investigator",)),
         ("register.index", _("Staff"), ("administrator",)),
         ("protocol.index", _("Study"), ("administrator", *PEOPLE)),
+        ("trail.study", _("Record"), ("administrator", "investigator")),
+        ("copy.index", _("Copy"), ("investigator",)),
     ]
 
 

@@ -27,7 +27,8 @@ OVER = "over"  # what the cookie holds when the session has ended
 WAY_OUT = frozenset(
     {
         "staff.sign_in", "staff.check_password", "staff.second", "staff.check_second",
-        "staff.choose_language", "demo.people", "demo.enter_staff",
+        "staff.choose_language", "staff_passkeys.opening", "staff_passkeys.sign_in",
+        "demo.people", "demo.enter_staff",
     }
 )  # fmt: skip
 SLACK = timedelta(seconds=90)  # the page ends by itself so long before the server would

@@ -64,7 +64,7 @@ def _participant_page(person: Participant, fault: str | None) -> Page:
             database.get_one(Participant, person.id), "trail.participant"
         )
         choices = {
-            "actions": _sorted(trail.actions(database, person.id)),
+            "actions": _sorted(trail.actions(database, person.id, answers=answers)),
             "people": trail.actors(database, person.id),
         }
     if found.shows_answers:
@@ -124,7 +124,11 @@ def _study_page(fault: str | None) -> Page:
         number=number,
         sees_answers=False,
         address={},
-        actions=_sorted(trail_words.ACTION if number else [*trail_words.OFFICE, trail.READ]),
+        actions=_sorted(
+            trail_words.ACTION.keys() - trail.ALERTS
+            if number
+            else [*trail_words.OFFICE, trail.READ]
+        ),
         people={"participant": None, "site": None, "system": None, **people},
         room="trail.study",
         words=staff_words,

@@ -44,7 +44,7 @@ def test_a_coordinator_comes_and_goes(phones: Phones, web_site: Site, watch: Wat
     page = desk.page
     desk.open("/staff/")
     page.get_by_role("link", name="Add a person").click()
-    page.get_by_label("First and last name").fill("Aminah Hassan")
+    page.get_by_label("Full name").fill("Aminah Hassan")
     page.get_by_label("E-mail address, to sign in with").fill(NURSE)
     page.get_by_label("English").check()
     page.get_by_label(re.compile("Day of the training")).fill("2026-11-02")

@@ -305,3 +305,14 @@ def test_a_page_walk_meets_every_page_and_fault(
     assert desk.path == at(web_site, "/participants/01-802/alerts")
     assert "There is no answer or score any more." in desk.page.text
     assert "belongs elsewhere. Please look at the corrections." in desk.page.text
+
+
+def test_the_record_tells_of_alerts_only_who_sees_answers(ward: Ward) -> None:
+    record = path(ward, f"/participants/{NUMBER}/record")
+    for role, told in (("coordinator", False), ("investigator", True)):
+        browser = ward.browser(role)
+        assert ("Raised an alert" in browser.get(record).text) is told
+    administrator = ward.browser("administrator", None)
+    assert (
+        "Raised an alert" not in administrator.get(path(ward, f"/record?participant={NUMBER}")).text
+    )
