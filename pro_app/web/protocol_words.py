@@ -19,7 +19,7 @@ from pro_app.web.staff_words import Words
 
 STATUS: Words = {
     "demonstration": _l("demonstration"),
-    "test": _l("test"),
+    "test": _l("for testing"),
     "live": _l("live"),
 }
 KIND: Words = {

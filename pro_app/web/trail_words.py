@@ -132,7 +132,7 @@ FIELD: Words = {
     "reminder_minute": _l("hour of reminders"),
     "text_size": _l("size of the text"),
     "timepoint": _l("timepoint"),
-    "version": _l("version"),
+    "version": _l("version of the protocol"),
     "window": _l("when it is open"),
     "withdrew_from": _l("withdrawal"),
 }

@@ -45,7 +45,7 @@ def walk_answers(desk: Sighted, site: Site) -> None:
 
 
 OWN = {"staff", "coordinator", "enrol", "participant_page"}  # walked here
-EXTENDED = {"staff/base.html", "participant_page/base.html"}
+EXTENDED = {"staff/base.html", "participant_page/base.html", "tablet/base.html"}
 WALKS: dict[str, Callable[[Any, Site], None]] = {
     "account": test_account.walk,
     "alerts": test_alerts.walk,
@@ -73,6 +73,8 @@ class Sighted(Reader, Desk):
     names = frozenset(LATIN) | {
         "Aminah", "nurse", "hospital", "LupusQoL", "SF", "version", "Here", "There",
         "authenticator", "http", "localhost", "join", "Test", "Study", "elsewhere", "test",
+        "LQ", "GH", "HT", "PF", "RP", "RE", "BP", "VT", "MH", "CSV", "UTF", "GCP", "Backspace",
+        "worker",
     }  # fmt: skip
 
     def __init__(self, app: Flask, clock: TestClock, language: str) -> None:
@@ -98,7 +100,7 @@ def test_every_page_of_the_staff_is_in_its_language(
     test_coordinator.walk(desk, web_site)
     desk.get(at(web_site, "/nothing"), 404)
     desk.post("/staff/sign-out", csrf_token=token(desk, web_site))
-    assert pages_of(OWN) - rendered == EXTENDED
+    assert pages_of(OWN) - rendered - EXTENDED == set()
     assert desk.pages > 25
 
 
@@ -113,10 +115,11 @@ def test_every_page_of_a_room_is_in_its_language(
     with web_site.database.writing() as session:
         person = staff.find(session, EMAIL)
         assert person is not None
-        for role in ("investigator", "administrator"):
+        staff.choose_language(session, person.id, language, clock())
+        for role in ("investigator", "administrator")[folder == "alerts" :]:
             staff.grant(session, person.id, web_site.study.id, None, role, clock())
     WALKS[folder](desk, web_site)
-    assert pages_of({folder}) - rendered == set()
+    assert pages_of({folder}) - rendered - EXTENDED == set()
 
 
 def pages_of(folders: set[str]) -> set[str]:

@@ -671,12 +671,13 @@ def walk(desk: Desk, site: Site) -> None:
     """Every page of the tablet, in the language of the desk, and every fault on the way."""
     desk.sign_in()
     language = desk.page.all("html")[0]["lang"]
-    person = site.enrol("01-912", "zh_Hans" if language == "zh-Hans" else str(language))
+    language = "zh_Hans" if language == "zh-Hans" else str(language)
+    person = site.enrol("01-912", language)
     desk.get(start_page(site, person.number))
     desk.post(start_page(site, person.number), 422)
     sheets = site.open(person)
     closing = site.open(person, "month_3", closes=timedelta(minutes=5))[0]
-    phone = Browser(desk.client.application)
+    phone = Browser(desk.client.application, language)
     phone.join(person)
     with site.database.writing() as session:
         row = session.get_one(Participant, person.id)
