@@ -8,8 +8,7 @@ from playwright.sync_api import expect
 from pro_app.services import staff_sign_in
 from tests.browser.conftest import Phones, Watch
 from tests.browser.people import Phone
-from tests.browser.test_accessibility import AXE, CHECK, COLOURS, TAGS
-from tests.browser.test_coordinator import DESK, SIDEWAYS, invited, press
+from tests.browser.test_coordinator import DESK, invited, looked_through, press
 from tests.conftest import Site
 from tests.services.correcting import hire
 from tests.services.watching import acknowledge, submit
@@ -70,17 +69,5 @@ def test_from_the_board_to_the_acknowledgement(
 def test_alerts_are_accessible_and_fit_a_phone(phones: Phones, web_site: Site, role: str) -> None:
     raised(web_site)
     desk = at_desk(phones, web_site, role)
-    desk.page.context.add_init_script(path=AXE)
-    found = []
-    for path in PATHS:
-        desk.page.set_viewport_size(DESK)  # type: ignore[arg-type]
-        desk.open(path)
-        desk.page.emulate_media(color_scheme="light", reduced_motion="reduce")
-        found += [f"{path}: {one}" for one in desk.page.evaluate(CHECK, TAGS)]
-        desk.page.emulate_media(color_scheme="dark")
-        found += [f"{path}, dark: {one}" for one in desk.page.evaluate(CHECK, COLOURS)]
-        for width in (360, 320):
-            desk.page.set_viewport_size({"width": width, "height": 740})
-            if desk.page.evaluate(SIDEWAYS) > 0:
-                found.append(f"{path} scrolls sideways at {width}")
+    found = looked_through(desk, PATHS)
     assert found == []

@@ -11,8 +11,8 @@ from pro_app.services import export, secrets, staff, staff_sign_in
 from pro_app.services.vault import Vault
 from tests.browser.conftest import Phones, Watch
 from tests.browser.people import Phone
-from tests.browser.test_accessibility import AXE, CHECK, COLOURS, TAGS
-from tests.browser.test_coordinator import DESK, SIDEWAYS, press
+from tests.browser.test_accessibility import CHECK, TAGS
+from tests.browser.test_coordinator import DESK, SIDEWAYS, looked_through, press
 from tests.conftest import KEY, Site
 from tests.services.correcting import ADMINISTRATIVE, hire, submission_of
 from tests.services.correcting import Desk as Hands
@@ -122,19 +122,7 @@ def test_pages_are_accessible_and_fit_a_phone(phones: Phones, web_site: Site, wa
         f"{about}&kind=answer", f"{about}&kind=answer&item=LQ15", f"{about}&kind=wrong_participant",
     ]  # fmt: skip
     desk = at_work(phones, web_site, "Tan Wei Ming", "investigator", "coordinator")
-    desk.page.context.add_init_script(path=AXE)
-    found = []
-    for path in paths:
-        desk.page.set_viewport_size(DESK)  # type: ignore[arg-type]
-        desk.open(path)
-        desk.page.emulate_media(color_scheme="light", reduced_motion="reduce")
-        found += [f"{path}: {one}" for one in desk.page.evaluate(CHECK, TAGS)]
-        desk.page.emulate_media(color_scheme="dark")
-        found += [f"{path}, dark: {one}" for one in desk.page.evaluate(CHECK, COLOURS)]
-        for width in (360, 320):
-            desk.page.set_viewport_size({"width": width, "height": 740})
-            if desk.page.evaluate(SIDEWAYS) > 0:
-                found.append(f"{path} scrolls sideways at {width}")
+    found = looked_through(desk, paths)
     for path in (f"{about}&kind=answer&item=LQ15", f"{PERSON}/corrections/{waiting.public_id}"):
         desk.open(path)
         form = desk.page.locator("main form")

@@ -11,12 +11,11 @@ from playwright.sync_api import expect
 from tests.browser.answering import LANGUAGES
 from tests.browser.conftest import Phones, Watch
 from tests.browser.people import Phone
-from tests.browser.test_accessibility import AXE, CHECK, COLOURS, TAGS
 from tests.browser.test_coordinator import (
     DESK,
     EMAIL,
-    SIDEWAYS,
     invited,
+    looked_through,
     press,
     set_up,
     signed_in,
@@ -238,17 +237,5 @@ def test_the_account_is_accessible_and_fits_a_phone(
     phones: Phones, web_site: Site, language: str
 ) -> None:
     desk = signed_in(phones, web_site, language)
-    desk.page.context.add_init_script(path=AXE)
-    found = []
-    for path in PATHS:
-        desk.page.set_viewport_size(DESK)  # type: ignore[arg-type]
-        desk.open(path)
-        desk.page.emulate_media(color_scheme="light", reduced_motion="reduce")
-        found += [f"{path}: {one}" for one in desk.page.evaluate(CHECK, TAGS)]
-        desk.page.emulate_media(color_scheme="dark")
-        found += [f"{path}, dark: {one}" for one in desk.page.evaluate(CHECK, COLOURS)]
-        for width in (360, 320):
-            desk.page.set_viewport_size({"width": width, "height": 740})
-            if desk.page.evaluate(SIDEWAYS) > 0:
-                found.append(f"{path} scrolls sideways at {width}")
+    found = looked_through(desk, PATHS)
     assert found == []
