@@ -98,11 +98,15 @@ def test_from_the_request_to_the_export(phones: Phones, web_site: Site) -> None:
     assert (found["lupusqol_LQPH"], found["lupusqol_LQPH_original"]) == (31.25, 25.0)
 
 
-def exported(site: Site, what: str) -> dict[str, object]:
-    """The row of the LupusQoL in an export."""
+def exported(site: Site, what: str, number: str = "01-301") -> dict[str, object]:
+    """The row of a participant's LupusQoL in an export."""
     with site.database.reading() as session:
         request = export.Request(what, site.study, site.library, "en", True, site.clock())
-        return next(row for row in export.rows(session, request) if row["instrument"] == "lupusqol")
+        return next(
+            row
+            for row in export.rows(session, request)
+            if (row["participant"], row["instrument"]) == (number, "lupusqol")
+        )
 
 
 def test_pages_are_accessible_and_fit_a_phone(phones: Phones, web_site: Site, watch: Watch) -> None:
