@@ -15,6 +15,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from pro_app.services.trail import Line
+from pro_app.web.correction_words import REASON
 from pro_app.web.staff_words import Words
 
 PARTICIPANT: Words = {
@@ -201,8 +202,10 @@ def thing(object_: str) -> str | None:
 
 
 def why(line: Line) -> list[str]:
-    """The reasons that an entry tells, as they were written."""
-    return [str(line.detail[name]) for name in WHY if line.detail.get(name)]
+    """The reasons that an entry tells, as they were written; those of a correction by a code, in
+    words."""
+    told = [(name, str(line.detail[name])) for name in WHY if line.detail.get(name)]
+    return [str(REASON.get(text, text)) if name == "reason_code" else text for name, text in told]
 
 
 def more(line: Line) -> Iterator[tuple[str | None, str, str]]:

@@ -120,19 +120,53 @@ def take(browser: Browser, address: str) -> None:
     page.close()
 
 
+STAFFS = {  # account -> path in the demonstration study -> the picture's name
+    "coordinator": {
+        "today": "board",
+        "completion": "matrix",
+        "rates": "rates",
+        "enrol": "enrol",
+        "enrol/many": "enrol_many",
+        "participants/01-002": "participant",
+        "participants/01-002/calls": "calls",
+        "participants/01-004/corrections": "corrections",
+        "participants/01-002/tablet": "tablet",
+    },
+    "colleague": {"to-check": "to_check"},
+    "investigator": {
+        "participants/01-004/answers": "answers",
+        "participants/01-005/sign-off": "sign_off",
+        "participants/01-004/record": "record",
+        "copy": "copy",
+    },
+    "administrator": {"register": "register", "protocol": "protocol"},
+}
+
+
 def take_staffs(browser: Browser, address: str) -> None:
-    """The coordinator's rooms on a desk."""
-    page = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    page.goto(f"{address}/demo/")
-    page.click("form[action$='staff/coordinator'] button")
-    for path, name in (
-        ("today", "board"),
-        ("completion", "matrix"),
-        ("participants/01-002", "participant"),
-    ):
-        page.goto(f"{address}/staff/demonstration/{path}")
-        page.screenshot(path=PICTURES / f"{name}.png")
-    page.close()
+    """The rooms of the site's people on a desk."""
+    for account, pictures in STAFFS.items():
+        page = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+        page.goto(f"{address}/demo/")
+        page.click(f"form[action$='staff/{account}'] button")
+        for path, name in pictures.items():
+            page.goto(f"{address}/staff/demonstration/{path}")
+            page.screenshot(path=PICTURES / f"{name}.png")
+        if account == "coordinator":
+            page.goto(f"{address}/staff/account/")
+            page.screenshot(path=PICTURES / "account.png")
+            page.goto(f"{address}/staff/demonstration/participants/01-001")
+            page.locator("form[action$='code'] .btn").first.click()
+            page.screenshot(path=PICTURES / "card.png")
+        if account == "colleague":
+            page.goto(f"{address}/staff/demonstration/to-check")
+            page.locator("main a[href*='/paper/']").first.click()
+            page.screenshot(path=PICTURES / "paper.png")
+        if account == "investigator":
+            page.goto(f"{address}/staff/demonstration/corrections")
+            page.locator("main a[href*='/corrections/c']").first.click()
+            page.screenshot(path=PICTURES / "decision.png", full_page=True)
+        page.close()
 
 
 def draw_icons(browser: Browser) -> None:
