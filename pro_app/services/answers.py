@@ -410,9 +410,12 @@ def newest_mode(session: Session, assessment_id: int) -> str | None:
     """The mode of the newest answer that counts: where a questionnaire that is not submitted was
     last worked at."""
     newest = sa.select(Answer.mode).where(
-        Answer.assessment_id == assessment_id, Answer.standing.in_(COUNTED)
+        Answer.assessment_id == assessment_id,
+        Answer.standing.in_(COUNTED),
+        Answer.state != "cleared",
     )
-    return session.scalar(newest.order_by(Answer.id.desc()).limit(1))
+    newest = newest.order_by(Answer.answered_at.desc(), Answer.id.desc())
+    return session.scalar(newest.limit(1))
 
 
 def first_open(instrument: Instrument, answers: Mapping[str, Current]) -> int | None:

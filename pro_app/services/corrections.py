@@ -93,7 +93,8 @@ def request(
     staff_id: int,
     now: datetime,
 ) -> Correction:
-    """Put a request on record. Raises Refused, or NotAllowed, naming what is wrong."""
+    """Put a request on record; pressed twice, it is the one that waits already. Raises Refused, or
+    NotAllowed, naming what is wrong."""
     held = _hold(session, study, submission_id)
     staff = signing.allowed(session, staff_id, REQUESTERS, held.participant, now)
     field = correction_checks.checked_field(session, study, library, held, wanted)
@@ -103,6 +104,10 @@ def request(
     old = value_now(session, held.submission, wanted.kind, field)
     if old == wanted.new:
         raise Same(f"{field} is {old} already")
+    reason = signing.text("the reason", wanted.reason)
+    twice = _asked_twice(session, held, staff, wanted, field, reason)
+    if twice is not None:
+        return twice
     correction = Correction(
         public_id=f"c{secrets.token_hex(10)}",  # to a spreadsheet neither a number nor a formula
         submission=held.submission,
@@ -113,7 +118,7 @@ def request(
         originator=wanted.originator,
         requester=staff,
         reason_code=wanted.reason_code,
-        reason=signing.text("the reason", wanted.reason),
+        reason=reason,
         evidence=signing.text("the evidence", wanted.evidence),
         confirmation=confirmation,
         confirmed_on=confirmed_on,
@@ -129,6 +134,26 @@ def request(
     }
     _tell(session, held, now, [_entry(held, staff, "request_correction", correction, detail)])
     return correction
+
+
+def _asked_twice(
+    session: Session, held: Held, staff: Staff, wanted: Wanted, field: str, reason: str
+) -> Correction | None:
+    """The same person's same request, if it waits for a decision."""
+    return session.scalar(
+        sa.select(Correction)
+        .outerjoin(Correction.decision)
+        .where(
+            CorrectionDecision.id.is_(None),
+            Correction.submission_id == held.submission.id,
+            Correction.requester_id == staff.id,
+            Correction.kind == wanted.kind,
+            Correction.field == field,
+            Correction.new == wanted.new,
+            Correction.reason == reason,
+        )
+        .limit(1)
+    )
 
 
 def _hold(session: Session, study: CurrentStudy, submission_id: int) -> Held:

@@ -85,8 +85,8 @@ class Guest:
 
     def takes_late(self, now: datetime) -> bool:
         """Whether an answer is still taken: also one that was tapped while there was no network,
-        and arrives after nobody was heard of for too long."""
-        lay_idle = self.ended_how in {None, "idle"} and now - self.seen_at < LATE
+        and arrives after nobody was heard of for too long, or another tablet took over."""
+        lay_idle = self.ended_how in {None, "idle", "replaced"} and now - self.seen_at < LATE
         return self.confirmed and lay_idle
 
     @property

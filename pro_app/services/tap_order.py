@@ -20,7 +20,7 @@ def keep_order(new: Sequence[dict[str, Any]], own: Sequence[Row]) -> None:
     """
     latest: dict[str, datetime] = {}
     for row in new:
-        for earlier in own:
+        for earlier in own if row["device_id"] is not None else ():  # tablets are not told apart
             if earlier["item"] == row["item"] and earlier["device_id"] == row["device_id"]:
                 row["answered_at"] = _beside(row, earlier)
         row["answered_at"] = max(row["answered_at"], latest.get(row["item"], row["answered_at"]))

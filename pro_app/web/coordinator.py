@@ -22,7 +22,7 @@ blueprint.url_value_preprocessor(staff_access.take_study)
 def board() -> str:
     """What needs somebody this morning: whom to help and why, whom to call, who cannot get in."""
     here, now = staff_access.post(), house().clock()
-    with house().database.reading() as database:
+    with house().database.snapshot() as database:
         covered = here.covers(*PEOPLE)
         few = participants.count(database, here.study, covered) <= morning.COUNTABLE
         found = morning.board(database, here.study, house().library, covered, now, progress=few)
@@ -57,7 +57,7 @@ def more(name: str) -> str:
     study, library, covered = here.study, house().library, here.covers(*PEOPLE)
     offset = (page - 1) * morning.LIMIT
     found: Sequence[object]
-    with house().database.reading() as database:
+    with house().database.snapshot() as database:
         if name == "people":
             found, total = morning.counted_people(
                 database, study, library, covered, now, morning.LIMIT, offset
@@ -91,7 +91,7 @@ def more(name: str) -> str:
 def rates() -> str:
     """Completion of what was expected and of everybody enrolled, as a picture and a table."""
     here, now = staff_access.post(), house().clock()
-    with house().database.reading() as database:
+    with house().database.snapshot() as database:
         covered = here.covers(*PEOPLE)
         found = completion_rates.rates(database, here.study, house().library, covered, now)
     return render_template(
@@ -105,7 +105,7 @@ def matrix() -> str:
     """Every participant by every timepoint, searched by number and turned page by page."""
     here, now = staff_access.post(), house().clock()
     search, page = request.args.get("q", "").strip(), request.args.get("page", "1")
-    with house().database.reading() as database:
+    with house().database.snapshot() as database:
         covered = here.covers(*PEOPLE)
         sites = participants.sites(database, here.study.id, covered)
         chosen = [one for one in sites if one.code == request.args.get("site")]

@@ -19,6 +19,7 @@ from flask_babel import gettext as _
 from pro_app.core.file_table import MOST_BYTES, Fault
 from pro_app.services import enrolled_files, enrolment, enrolment_file, participants
 from pro_app.services.enrolled_files import EnrolledFile, Entered
+from pro_app.services.enrolment import EnrolmentError
 from pro_app.services.enrolment_file import Checked, FileRefused
 from pro_app.web import file_words, staff_access
 from pro_app.web.enrol import card
@@ -144,7 +145,10 @@ def enrol() -> Page:
             house().database, here.study, vault, data, now, actor, frozenset(_own_sites())
         )
     except FileRefused as refused:
-        return _form_page(faults=refused.faults), 422
+        with house().database.reading() as database:
+            known = enrolled_files.files(database, here.study, here.covers("coordinator"))
+        if _chosen(known, sha256) is None:  # else it was pressed twice
+            return _form_page(faults=refused.faults), 422
     study = here.study.definition.code
     return redirect(url_for("enrol_many.cards", study=study, file=sha256), 303)
 
@@ -199,8 +203,11 @@ def print_cards() -> Page:
         return _cards_page(request.form.get("file", ""), _("There is no card to make here.")), 422
     made = []
     for one in waiting:  # each in a transaction of its own: hashing a code takes its time
-        with house().database.writing() as database:
-            key, actor = house().settings.secret_key, here.person.actor
-            code = enrolment.issue_code(database, one.id, key, now, actor=actor)
+        try:
+            with house().database.writing() as database:
+                key, actor = house().settings.secret_key, here.person.actor
+                code = enrolment.issue_code(database, one.id, key, now, actor=actor)
+        except EnrolmentError:
+            continue  # has left the study meanwhile: the others' cards are printed all the same
         made.append((one.number, card(one.number, one.language, "joining", code, now)))
     return render_template("enrol_many/print.html", file=file, cards=made, room="enrol.form")

@@ -653,18 +653,24 @@ def test_corrections_in_order_equal_a_dictionary(
     todo = [(place, 0, place) for place in range(len(steps))]
     todo += [(place + step[3], 1, place) for place, step in enumerate(steps)]
     made: dict[int, Correction] = {}
+    waiting: dict[tuple[str, str], int] = {}  # what was asked for and not decided yet
     with desk.site.database.reading() as session:  # taken back at its end
         for _moment, turn, place in sorted(todo):
             item, new, verb, _ = steps[place]
             if turn == 0:
                 fits = new in allowed.get(item, {"0", "1", "4", "skipped"}) and model[item] != new
                 wanted: Wanted = replace(WANTED, item=item, new=new)
-                if fits:
+                if fits and (item, new) in waiting:
+                    twice = desk.request_in(session, wanted)
+                    assert twice.id == waiting[item, new], "it is the one that waits already"
+                elif fits:
                     made[place] = desk.request_in(session, wanted)
+                    waiting[item, new] = made[place].id
                 else:
                     with pytest.raises(Refused):
                         desk.request_in(session, wanted)
             elif (correction := made.get(place)) is not None and verb != "wait":
+                del waiting[item, new]
                 carry_out(desk, session, correction, verb, model)
         submission = session.get_one(Submission, desk.submission_id)
         found = corrections.effective(session, submission)

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from alembic import command
 
 from pro_app.migrations import configuration, downgrade, is_current, upgrade
-from pro_app.models import Base, Database, Device, Participant
-from pro_app.services import audit, checkpoints
+from pro_app.models import Assessment, Base, Database, Device, Participant
+from pro_app.services import audit, checkpoints, seals
 from pro_app.services.audit_key import AuditKey
 from tests.conftest import BOTH, Site, make_database
 from tests.services.correcting import signed_rows
@@ -42,6 +42,18 @@ def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
 
 def tables(database: Database) -> set[str]:
     return set(sa.inspect(database.engine).get_table_names())
+
+
+def test_a_database_with_answers_goes_down_and_up_again(site: Site) -> None:
+    """SQLite must not build anew a table that others point to."""
+    sheet = site.open(site.enrol())[0]
+    site.answer_all(sheet)
+    site.submit(sheet)
+    downgrade(site.database, "0013")
+    upgrade(site.database)
+    with site.database.reading() as session:
+        found = session.get_one(Assessment, sheet.id)
+        assert (found.sealed_late, list(seals.faults(session))) == (False, [])
 
 
 def test_up_down_and_up_again(bare: Database) -> None:

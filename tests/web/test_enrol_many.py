@@ -151,7 +151,9 @@ def test_who_was_faster_and_pressing_twice_enrol_nobody_more(desk: Desk, web_sit
     upload(desk, web_site, GOOD[0])
     fields = hidden(desk)
     enrol(desk, web_site)
-    enrol(desk, web_site, 422, packed=fields["packed"], sha256=fields["sha256"])
+    cards = desk.path
+    enrol(desk, web_site, packed=fields["packed"], sha256=fields["sha256"])
+    assert desk.path == cards, "who presses twice is where the first press led"
     assert numbers(web_site) == ["01-401", "01-402"]
 
 

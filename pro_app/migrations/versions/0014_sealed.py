@@ -35,5 +35,4 @@ def downgrade() -> None:
     for name, (table, *_) in INDEXES.items():
         op.drop_index(name, table_name=table)
     op.create_index("ix_assessment_window", "assessment", ["closes_at", "opens_at"])
-    with op.batch_alter_table("assessment") as batch_op:
-        batch_op.drop_column("sealed_late")
+    op.execute("ALTER TABLE assessment DROP COLUMN sealed_late")  # by hand, as in 0002
