@@ -149,6 +149,8 @@ def end_account(session: Session, scope: Scope, staff_id: int, now: datetime) ->
     _hold_study(session, scope)
     staff.lock(session, staff_id)
     here = _own(session, scope, staff_id, now)
+    if not here:
+        raise StaffError("no_role")
     for role in here:
         if role.role == ADMINISTRATOR and _is_last(
             session, role, now, StaffRole.staff_id != staff_id

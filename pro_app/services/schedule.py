@@ -143,6 +143,7 @@ def set_anchor(
     if participant.died_at is not None or (withdrawn and not staying):
         ended = "has withdrawn" if withdrawn else "has died"
         raise ScheduleError(f"{participant.number} {ended}")
+    _place_first(session, study, participant, now)
     diff = preview(session, study, instruments, participant_id, anchor, day)
     if diff.before == day:
         return diff
@@ -164,6 +165,16 @@ def set_anchor(
     _apply(session, now, {participant_id: list(diff.changes)}, {participant_id: there})
     reminders.plan_for(session, study, [participant_id], now)
     return diff
+
+
+def _place_first(
+    session: Session, study: CurrentStudy, participant: Participant, now: datetime
+) -> None:
+    """Place whom a file enrolled and `enter` has not come to yet; the stream is held."""
+    own = [participant.id]
+    dated = schedule.ENROLMENT in _anchors(session, own).get(participant.id, {})
+    if participant.scheduled_version is None and dated and not _there(session, own):
+        enter(session, study, own, now)
 
 
 def _text(day: date | None) -> str | None:

@@ -292,9 +292,21 @@ def _lines(session: Session, rows: Sequence[Any], *, answers: bool) -> list[Line
 def _line(row: Any, *, answers: bool) -> Line:
     harmless = row["action"] in HARMLESS or _moves_submission(row)
     line = Line(**row, holds_answers=not harmless)
-    if harmless or answers:
+    if answers:
         return line
+    line = replace(line, seq=0, hash="")  # a gap in the numbers would tell of what is left out
+    if harmless:
+        return replace(line, detail=_without_alerts(line.detail))
     return replace(line, old=None, new=None, detail={}, withheld=True)
+
+
+def _without_alerts(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry tells besides alerts that were read or looked for."""
+    found = {name: value for name, value in detail.items() if name != "alerts"}
+    for told in (found, found.get("filter")):
+        if isinstance(told, dict) and told.get("action") in ALERTS:
+            found = {name: one for name, one in found.items() if name not in {"action", "filter"}}
+    return found
 
 
 def _moves_submission(row: Any) -> bool:
@@ -338,13 +350,13 @@ def _device_times(
 
 def actions(session: Session, participant_id: int, *, answers: bool) -> list[str]:
     """The actions on a participant's record that `of_participant` may find."""
-    found = _distinct(session, AuditEntry.action, participant_id)
-    return [one for one in found if answers or one not in ALERTS]
+    return _distinct(session, AuditEntry.action, participant_id, answers)
 
 
-def actors(session: Session, participant_id: int) -> dict[str, str | None]:
-    """Who has done something on a participant's record, as `Search.who` has it, and the names."""
-    kinds = [_kind(one) for one in _distinct(session, AuditEntry.actor, participant_id)]
+def actors(session: Session, participant_id: int, *, answers: bool) -> dict[str, str | None]:
+    """Who has done something that `of_participant` may find, as `Search.who` has it, and the
+    names."""
+    kinds = [_kind(one) for one in _distinct(session, AuditEntry.actor, participant_id, answers)]
     names = staff_names(session, kinds)
     return {one: names.get(one) for one in sorted(set(kinds), key=lambda one: names.get(one, one))}
 
@@ -353,9 +365,10 @@ def _kind(actor: str) -> str:
     return "participant" if actor.startswith("participant") else actor
 
 
-def _distinct(session: Session, column: Any, participant_id: int) -> list[str]:
+def _distinct(session: Session, column: Any, participant_id: int, answers: bool) -> list[str]:
     stream = audit.participant_stream(participant_id)
-    return list(session.scalars(sa.select(column).where(AuditEntry.stream == stream).distinct()))
+    found = sa.select(column).where(AuditEntry.stream == stream).distinct()
+    return list(session.scalars(_for(found, answers)))
 
 
 def people(session: Session, study: CurrentStudy, sites: Sites) -> dict[str, str | None]:

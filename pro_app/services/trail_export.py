@@ -70,9 +70,9 @@ def _put(row: Iterable[object], file: BinaryIO, digest: hashlib._Hash) -> None:
 def _cells(line: Line, zone: ZoneInfo) -> tuple[object, ...]:
     detail = json.dumps(line.detail, ensure_ascii=False, sort_keys=True) if line.detail else None
     return (
-        line.stream, line.seq, line.number, line.at.astimezone(zone).isoformat(),
+        line.stream, line.seq or None, line.number, line.at.astimezone(zone).isoformat(),
         line.device_time, line.skew_ms, line.actor, line.name, line.action, line.object,
-        line.field, line.old, line.new, detail, int(line.withheld), line.hash,
+        line.field, line.old, line.new, detail, int(line.withheld), line.hash or None,
     )  # fmt: skip
 
 

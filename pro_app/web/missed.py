@@ -23,14 +23,14 @@ blueprint.url_value_preprocessor(staff_access.take_study)
 
 # by a refusal's code: the field that it is about, and the words
 FAULTS: Mapping[str, tuple[str, LazyString]] = {
-    "reason": ("code", _l("Please choose the reason.")),
+    "reason": ("reason", _l("Please choose the reason.")),
     "text": ("text", _l("Please write in a few words what the reason was.")),
     "text_long": ("text", _l("The text is too long. At most 500 characters are kept.")),
     "identity": (
         "text",
         _l("The text holds what looks like an identity card number. Please take it out."),
     ),
-    "not_missed": ("code", _l("This questionnaire is not missed any more. Nothing was saved.")),
+    "not_missed": ("reason", _l("This questionnaire is not missed any more. Nothing was saved.")),
 }
 
 
@@ -81,7 +81,7 @@ def record(number: str, assessment: str) -> Page:
                 here.study,
                 person.id,
                 assessment,
-                request.form.get("code", ""),
+                request.form.get("reason", ""),
                 request.form.get("text", ""),
                 here.person.staff_id,
                 now,

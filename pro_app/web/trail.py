@@ -65,7 +65,7 @@ def _participant_page(person: Participant, fault: str | None) -> Page:
         )
         choices = {
             "actions": _sorted(trail.actions(database, person.id, answers=answers)),
-            "people": trail.actors(database, person.id),
+            "people": trail.actors(database, person.id, answers=answers),
         }
     if found.shows_answers:
         with house().database.writing() as database:

@@ -229,6 +229,7 @@ def test_the_planner_places_whom_the_enrolling_process_did_not_come_to(
     monkeypatch.undo()
     people = [found(trial, f"01-{n:03}") for n in range(1, 6)]
     assert [bool(trial.assessments(one)) for one in people] == [True, True, False, False, False]
+    trial.infuse(people[4], date(2026, 5, 20))
     trial.plan()
     told = [trial.statuses(one) for one in people]
     assert told[0]["baseline", 1, "lupusqol"] == (Status.MISSED, "not_offered")

@@ -223,6 +223,18 @@ def test_the_last_submission_ends_it(
         assert session.scalars(sa.select(Device)).all() == [], "it is nobody's phone"
 
 
+def test_what_waits_on_a_tablet_counts_although_another_one_took_over(
+    site: Site, nurse: Nurse, person: Enrolled, sheets: list[Assessment]
+) -> None:
+    first = nurse.hand_over(person)
+    confirm(site, first)
+    nurse.hand_over(person)
+    assert not guest_of(site, first).lives(site.clock())
+    assert guest_of(site, first).takes_late(site.clock())
+    site.clock.forward(seconds=LATE.total_seconds())
+    assert not guest_of(site, first).takes_late(site.clock())
+
+
 def test_idleness_is_known_at_once_and_put_on_record_once(
     site: Site, nurse: Nurse, person: Enrolled, sheets: list[Assessment]
 ) -> None:

@@ -309,6 +309,12 @@ def test_a_page_walk_meets_every_page_and_fault(
 
 def test_the_record_tells_of_alerts_only_who_sees_answers(ward: Ward) -> None:
     record = path(ward, f"/participants/{NUMBER}/record")
+    reader = ward.browser("investigator")
+    reader.get(path(ward, f"/participants/{NUMBER}/alerts"))
+    reader.get(f"{record}?action=raise_alert")
+    coordinator = ward.browser("coordinator")
+    assert "Read answers" in coordinator.get(record).text
+    assert "alert" not in coordinator.page.text.replace('role="alert"', "").lower()
     for role, told in (("coordinator", False), ("investigator", True)):
         browser = ward.browser(role)
         assert ("Raised an alert" in browser.get(record).text) is told

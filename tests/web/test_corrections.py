@@ -429,7 +429,7 @@ def test_a_coordinator_sees_what_is_asked_for_and_no_value_in_force(
         assert "1 Often" not in told, path
         assert "LQPH" not in told, path
         assert not [one for one in nurse.page.all("input") if one.get("name") == "password"]
-    assert "4 Never" in told
+    assert "4 Never" not in told, "it counts now"
     assert entries(web_site, "read_answers") == []
     nurse.get(page(web_site))
     assert f'href="{page(web_site, "/answers")}"' not in nurse.page.text

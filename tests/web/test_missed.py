@@ -50,11 +50,11 @@ def test_a_reason_shows_wherever_the_visit_does_and_its_history_stays(
 ) -> None:
     page = page_of(web_site, lost)
     desk.get(page)
-    desk.post(page, code="not_reached", text="")
+    desk.post(page, reason="not_reached", text="")
     assert desk.path == at(web_site, f"/participants/{NUMBER}/paper")
     assert "could not be reached" in desk.page.text
     desk.get(page)
-    desk.post(page, code="too_ill", text="in hospital")
+    desk.post(page, reason="too_ill", text="in hospital")
     desk.get(at(web_site, f"/participants/{NUMBER}"))
     assert "too ill to answer" in desk.page.text
     assert "could not be reached" not in desk.page.text
@@ -67,8 +67,8 @@ def test_a_reason_shows_wherever_the_visit_does_and_its_history_stays(
 @pytest.mark.parametrize(
     ("code", "text", "field"),
     [
-        ("", "rang twice", "code"),
-        ("lazy", "rang twice", "code"),
+        ("", "rang twice", "reason"),
+        ("lazy", "rang twice", "reason"),
         ("other", " ", "text"),
         ("too_ill", f"of {MYKAD}", "text"),
         ("too_ill", "x" * 501, "text"),
@@ -79,7 +79,7 @@ def test_a_fault_is_named_and_nothing_is_lost(
 ) -> None:
     page = page_of(web_site, lost)
     desk.get(page)
-    desk.post(page, 422, code=code, text=text)
+    desk.post(page, 422, reason=code, text=text)
     assert f'href="#{field}"' in desk.page.text
     assert f'id="{field}-fault"' in desk.page.text
     assert text in desk.page.text
@@ -92,7 +92,7 @@ def test_what_is_not_missed_needs_no_reason(desk: Desk, web_site: Site) -> None:
     desk.get(page)
     assert "This questionnaire is not missed." in desk.page.text
     desk.get(at(web_site, "/enrol"))
-    desk.post(page, 422, code="too_ill")
+    desk.post(page, 422, reason="too_ill")
     assert "not missed any more" in desk.page.text
 
 
@@ -104,7 +104,7 @@ def test_somebody_elses_questionnaire_is_not_found(
     desk.get(at(web_site, "/enrol"))
     token = desk.page.token()
     assert desk.client.get(page).status_code == 404
-    given = {"csrf_token": token, "code": "too_ill"}
+    given = {"csrf_token": token, "reason": "too_ill"}
     assert desk.client.post(page, data=given).status_code == 404
 
 
@@ -115,16 +115,16 @@ def walk(desk: Sighted, site: Site) -> None:
     page = page_of(site, lost)
     desk.get(page)
     for code, text in (("", ""), ("other", ""), ("site", MYKAD), ("site", "1" * 501)):
-        desk.post(page, 422, code=code, text=text)
+        desk.post(page, 422, reason=code, text=text)
     for code in ("too_ill", "refused", "not_reached", "technical", "site", "other"):
         desk.get(page)
-        desk.post(page, code=code, text="1")
+        desk.post(page, reason=code, text="1")
         desk.get(at(site, f"/participants/{NUMBER}"))
     desk.get(page)
     coming = site.open(person)[0]
     desk.get(page_of(site, coming))
     desk.get(page)
-    desk.post(page_of(site, coming), 422, code="site")
+    desk.post(page_of(site, coming), 422, reason="site")
 
 
 def test_every_page_and_fault_is_there(app: Flask, web_site: Site, clock: TestClock) -> None:

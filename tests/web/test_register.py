@@ -331,7 +331,7 @@ def test_an_administrator_of_one_site_manages_that_site_alone(
     desk.get(whole)
     desk.post(f"{whole}/invitation", 422)
     desk.get(whole)
-    desk.post(f"{whole}/end", sure="yes")
+    desk.post(f"{whole}/end", 422, sure="yes")
     assert living(web_site, EMAIL) == [("administrator", None)]
 
 
