@@ -1,0 +1,72 @@
+"""The browser that a proof is made with: whether it is there, and one for a whole pack."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")  # as systems call it
+START = 120_000  # milliseconds that a browser may take to start on a busy machine
+QUIET = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+class NoBrowser(Exception):
+    """What a proof is made with is not installed; the message says what to do, in one sentence."""
+
+
+NO_PLAYWRIGHT = "a proof needs Playwright: install pro-app[proof]"
+NO_CHROMIUM = "a proof needs Chromium: install your system's, or run `playwright install chromium`"
+
+
+def hindrance() -> str | None:
+    """Why no proof can be made on this machine, in a sentence; None if one can, as far as can be
+    told without starting a browser."""
+    if find_spec("playwright") is None:
+        return NO_PLAYWRIGHT
+    downloaded = os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or Path.home() / ".cache/ms-playwright"
+    if _of_the_system() is None and not any(Path(downloaded).glob("chromium*")):
+        return NO_CHROMIUM
+    return None
+
+
+def _of_the_system() -> str | None:
+    return next((found for one in NAMES if (found := shutil.which(one))), None)
+
+
+@contextmanager
+def opened() -> Iterator[Browser]:
+    """A browser without a window, for as long as the block lasts. Raises NoBrowser."""
+    fault = hindrance()
+    if fault is not None:
+        raise NoBrowser(fault)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = _launched(playwright)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def _launched(playwright: Playwright) -> Browser:
+    own = Path(playwright.chromium.executable_path)
+    found = str(own) if own.is_file() else _of_the_system()
+    if found is None:
+        raise NoBrowser(NO_CHROMIUM)
+    sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()  # Chromium has none for root
+    return playwright.chromium.launch(executable_path=found, args=[*QUIET, *sandbox], timeout=START)
