@@ -47,7 +47,8 @@ def questions(page: Page) -> Locator:
 
 
 def type_all(page: Page, key: str) -> None:
-    """Every question by the keyboard alone."""
+    """Every question by the keyboard alone, once the page has said that keys count."""
+    expect(page.locator("[data-keys]")).to_be_visible()
     count = questions(page).count()
     questions(page).first.locator("input").first.focus()
     for _ in range(count):
