@@ -1,6 +1,6 @@
 #!/bin/sh
 # Sets up what a fresh machine lacks. `environment`: the locked packages in .venv.
-# `tests`: browsers, Node.js and the fonts of the four languages, by the system's package manager,
+# `tests`: browsers, Node.js, R and the fonts of the four languages, by the system's package manager,
 # and the push service of the tests.
 set -eu
 PYTHON=${PYTHON:-python3}
@@ -34,6 +34,8 @@ tests() {
     fc-list ':lang=ta' 2>/dev/null | grep -q . || missing="$missing fontconfig fonts-noto-core"
     fc-list ':lang=zh-cn' 2>/dev/null | grep -q . || missing="$missing fonts-noto-cjk"
     command -v firefox-esr >/dev/null || command -v firefox >/dev/null || missing="$missing firefox-esr"
+    command -v Rscript >/dev/null || missing="$missing r-base-core"
+    Rscript -e 'library(haven); library(jsonlite)' >/dev/null 2>&1 || missing="$missing r-cran-haven r-cran-jsonlite"
     # shellcheck disable=SC2086
     [ -z "$missing" ] || system_install $missing
     push_service

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from gettext import GNUTranslations
 from pathlib import Path
 
 from babel.messages.mofile import write_mo
@@ -22,7 +25,13 @@ def compile_catalogues(root: Path = CATALOGUES) -> None:
             continue
         with text.open("rb") as file:
             catalogue = read_po(file, locale=language)
-        fresh = machine.with_suffix(".new")
+        fresh = machine.with_suffix(f".{os.getpid()}.new")  # another process may do the same
         with fresh.open("wb") as file:
             write_mo(file, catalogue)
         fresh.replace(machine)
+
+
+def words(language: str, root: Path = CATALOGUES) -> Callable[[str], str]:
+    """What turns a sentence of the interface into a language, where no page is asked for."""
+    with (root / language / "LC_MESSAGES" / "messages.mo").open("rb") as file:
+        return GNUTranslations(file).gettext

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import datetime
-from pathlib import Path
 
 import click
 
 from pro_app.cli_alerts import study_alerts
 from pro_app.cli_audit import audit_group
+from pro_app.cli_backup import backup_group
 from pro_app.cli_desk import Group, desk, now, study_option
+from pro_app.cli_export import export
 from pro_app.cli_participant import participant_group
+from pro_app.cli_proof import proof
 from pro_app.cli_ready import study_ready
 from pro_app.cli_reminders import reminders_group
+from pro_app.cli_rescore import rescore
 from pro_app.cli_score import instruments, score
 from pro_app.cli_serve import check, serve, worker
 from pro_app.cli_staff import staff_group
 from pro_app.cli_study import study_group
+from pro_app.cli_token import token_group
+from pro_app.cli_wording import wording_group
 from pro_app.config import read_settings
 
 
@@ -28,8 +32,9 @@ def main() -> None:
 
 
 for command in (
-    audit_group, check, instruments, participant_group, reminders_group, score, serve, staff_group,
-    study_group, worker,
+    audit_group, backup_group, check, export, instruments, participant_group, proof,
+    reminders_group, rescore, score, serve, staff_group, study_group, token_group, wording_group,
+    worker,
 ):  # fmt: skip
     main.add_command(command)
 study_group.add_command(study_alerts)
@@ -56,26 +61,33 @@ def db_upgrade() -> None:
 
 
 @db.command("recheck")
-@click.option("--mend", is_flag=True, help="let every assessment say what its submission does")
+@click.option("--mend", is_flag=True, help="let everything say what the submissions do")
 def db_recheck(mend: bool) -> None:
-    """Compare what assessments say of their submissions, which the counts of a study rest on,
-    with the submissions themselves."""
+    """Compare what is kept twice for speed with the submissions themselves: what assessments say
+    of them, and their answers by the byte."""
     from pro_app.models import Database
-    from pro_app.services import seals
+    from pro_app.services import sealed_codes, seals
 
     database = Database(read_settings().database_url)
     click.get_current_context().call_on_close(database.close)
     if mend:
         with database.writing() as session:
-            click.echo(f"{seals.mend(session)} mended")
+            click.echo(f"{seals.mend(session) + sealed_codes.mend(session)} mended")
         return
     with database.snapshot() as session:
-        found = list(seals.faults(session))
-    for one in found:
-        click.echo(f"assessment {one.public_id} says {one.says}, its submission {one.late}")
+        found = [
+            f"assessment {one.public_id} says {one.says}, its submission {one.late}"
+            for one in seals.faults(session)
+        ]
+        found += [
+            f"submission {one} is not kept by the byte as it was sealed"
+            for one in sealed_codes.faults(session)
+        ]
+    for line in found:
+        click.echo(line)
     if found:
         raise click.ClickException(f"{len(found)} differ; --mend corrects them")
-    click.echo("every assessment says what its submission does")
+    click.echo("what is kept twice says the same")
 
 
 @main.group("assessment")
@@ -141,45 +153,6 @@ def _checked(option: str, text: str) -> str:
     if moment.tzinfo is not None:
         raise click.BadParameter("the time is the study's, without an offset", param_hint=option)
     return text
-
-
-@main.command("export")
-@click.argument("what", type=click.Choice(["answers", "scores", "reminders", "corrections"]))
-@click.option("--format", "form", type=click.Choice(["csv"]), default="csv", show_default=True)
-@click.option("--output", default="-", show_default=True, help="a file; - is standard output")
-@click.option(
-    "--language",
-    type=click.Choice(["ms", "en", "zh_Hans", "ta"]),
-    default="en",
-    show_default=True,
-    help="of the codebook's labels",
-)
-@click.option(
-    "--exact",
-    is_flag=True,
-    help="for programs: cells that a spreadsheet would run stay as they are",
-)
-@study_option
-def export(
-    what: str, form: str, output: str, language: str, exact: bool, study_code: str | None
-) -> None:
-    """Write one row per assessment, reminder or correction, and a codebook file beside it."""
-    from pro_app.services import export as exporting
-
-    del form  # CSV is the only one yet
-    if not Path(output).parent.is_dir():
-        folder = Path(output).parent
-        raise click.BadParameter(f"there is no folder {str(folder)!r}", param_hint="--output")
-    at = desk()
-    with at.database.snapshot() as session:
-        study = at.study(session, study_code)
-        request = exporting.Request(what, study, at.library, language, exact, now())
-        if output == "-":
-            digest = exporting.write_rows(session, request, sys.stdout)
-        else:
-            digest = exporting.write_files(session, request, Path(output))
-    with at.database.writing() as session:
-        exporting.note(session, request, digest)
 
 
 @main.command("verify-audit")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pro_app.services.studies import CurrentStudy
 
 study_option = click.option("--study", "study_code", help="needed where there are several studies")
+tests_option = click.option(
+    "--test", "tests", is_flag=True, help="of a live study, its test participants only"
+)
 
 
 class Desk:
@@ -33,8 +36,8 @@ class Desk:
         self.database: Database = Database(settings.database_url)
         self.library: Library = load_library(ROOT / "questionnaires")
 
-    def study(self, session: Session, code: str | None) -> CurrentStudy:
-        """The study named, or the only one."""
+    def study(self, session: Session, code: str | None, tests: bool = False) -> CurrentStudy:
+        """The study named, or the only one; with `tests` read of its test participants."""
         from pro_app.services import studies
 
         found = studies.find(session, code)
@@ -42,7 +45,8 @@ class Desk:
             raise click.ClickException(
                 f"there is no study {code!r}" if code else "name the study with --study"
             )
-        return studies.current(session, self.library, found.id)
+        study = studies.current(session, self.library, found.id)
+        return study.of_tests() if tests else study
 
     def participant(self, session: Session, study: CurrentStudy, number: str) -> Participant:
         """The participant with this study number."""
@@ -84,13 +88,15 @@ def _refusals() -> tuple[type[Exception], ...]:
     from pro_app.services.checkpoints import TrailBehind
     from pro_app.services.checks import StartRefused
     from pro_app.services.consents import ConsentError
+    from pro_app.services.dump_programs import BackupFault
     from pro_app.services.enrolment import EnrolmentError
     from pro_app.services.reminders import PauseError
     from pro_app.services.schedule import ScheduleError
+    from pro_app.services.wordings import WordingRefused
 
     return (
         SettingsError, DefinitionError, EnrolmentError, AssessmentError, ScheduleError,
-        StartRefused, ConsentError, PauseError, TrailBehind,
+        StartRefused, ConsentError, PauseError, TrailBehind, BackupFault, WordingRefused,
     )  # fmt: skip
 
 

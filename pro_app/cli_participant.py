@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pro_app.cli_desk import Day, Desk, desk, now, study_option
+from pro_app.cli_desk import Day, Desk, desk, now, study_option, tests_option
 from pro_app.cli_enrolment import enrol_many
 from pro_app.cli_text import diff_lines, moment_text, reach_text
 
@@ -38,6 +38,7 @@ participant_group.add_command(enrol_many)
 @click.option("--enrolled", type=Day(), help="the day of enrolment; today if left out")
 @click.option("--consent", "version", help="the version of the consent that was signed")
 @click.option("--consent-on", "signed", type=Day(), help="the day on which it was signed")
+@click.option("--test", "is_test", is_flag=True, help="a test, not a person of the study")
 @study_option
 def participant_add(
     number: str,
@@ -46,11 +47,14 @@ def participant_add(
     enrolled: date | None,
     version: str | None,
     signed: date | None,
+    is_test: bool,
     study_code: str | None,
 ) -> None:
     """Enrol the participant with study NUMBER; print joining link, code and QR picture.
 
     A live study asks for --consent and --consent-on; elsewhere the trail says if there was none.
+    A test participant of a live study is never counted, listed or exported with its people, and
+    never becomes one of them: a person enrolled with --test by mistake is enrolled anew.
     """
     from pro_app.services import enrolment
     from pro_app.services.consents import Consent
@@ -64,7 +68,7 @@ def participant_add(
     with at.database.writing() as session:
         study = at.study(session, study_code)
         participant = enrolment.add_participant(
-            session, study, site, number, language, now(), enrolled, consent
+            session, study, site, number, language, now(), enrolled, consent, is_test=is_test
         )
         code = enrolment.issue_code(session, participant.id, at.settings.secret_key, now())
     print_joining(at.settings, code, language)
@@ -342,14 +346,15 @@ def participant_readmit(number: str, study_code: str | None) -> None:
 
 
 @participant_group.command("list")
+@tests_option
 @study_option
-def participant_list(study_code: str | None) -> None:
+def participant_list(tests: bool, study_code: str | None) -> None:
     """Every participant, how each can be reached, and what needs the site's attention."""
     from pro_app.services import participants
 
     at = desk()
     with at.database.reading() as session:
-        study = at.study(session, study_code)
+        study = at.study(session, study_code, tests)
         for line in participants.lines(session, study, at.library, now()):
             click.echo(f"{line.number}  {line.language}")
             later = 0

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 SAYS = {
     "demonstration": "this is a demonstration: load the protocol under a code of its own",
-    "test_participants": "{count} participants of the test are enrolled: "
-    "load the live study under another code, their answers would count",
-    "wording_missing": "{about} has no wording in {languages}: "
-    "load the licensed text, or take the language out of the study file",
-    "wording_demonstration": "{about} has demonstration wording in {languages}: "
-    "load the licensed text",
+    "wording_missing": "{about} has no licensed wording that is valid at every site in "
+    "{languages}: pro-app wording import, or take the language out of the study file",
+    "wording_mode": "{about} may not be read in this way in {languages}: {mode}; "
+    "see what the licence permits",
+    "wording_ends": "{about} is licensed in {languages} until {since} and no longer, "
+    "and the follow-up lasts: renew the licence",
     "notice_draft": "the privacy notice's version is {about!r}: put the approved one in",
+    "notice_unapproved": "the privacy notice {about!r} names no approval of an ethics committee: "
+    "put its reference into the study file",
     "notice_untranslated": "the privacy notice is the same in {languages}: translate it",
     "telephone": "nobody can be called at {about!r}: put the study team's telephone in",
     "emergency": "the emergency number {about!r} has no digit: put the real one in",
@@ -38,6 +40,10 @@ SAYS = {
     "set an address like mailto:you@your-hospital",
     "vapid_key": "{count} phones subscribed with another PRO_VAPID_KEY: put the old key back",
     "mail": "PRO_MAIL_URL is not set: no e-mail stands in for a message that cannot go",
+    "backup_none": "no backup was made: set PRO_BACKUP_FOLDER and run a worker, "
+    "or pro-app backup make",
+    "backup_old": "the newest backup is of {since}: see whether a worker runs with "
+    "PRO_BACKUP_FOLDER, and which alarms are open",
     "audit_key": "PRO_AUDIT_KEY is the one made beside the data: keep one where the database "
     "is not",
     "checkpoint_none": "the trail has no checkpoint: run a worker, or pro-app audit checkpoint",
@@ -60,7 +66,7 @@ def study_ready(study_code: str | None) -> None:
     at = desk()
     with at.database.snapshot() as session:
         study = at.study(session, study_code)
-        found = readiness.missing(session, study, at.library, equipment(at.settings), now())
+        found = readiness.missing(session, study, equipment(at.settings), now())
     for line in ready_lines(found, study.definition.zone):
         click.echo(line)
     if found:
@@ -73,5 +79,9 @@ def ready_lines(found: list[Missing], zone: ZoneInfo) -> Iterator[str]:
     for one in found:
         since = "" if one.since is None else moment_text(one.since, zone)
         yield SAYS[one.code].format(
-            about=one.about, languages=", ".join(one.languages), count=one.count, since=since
+            about=one.about,
+            languages=", ".join(one.languages),
+            mode=one.mode,
+            count=one.count,
+            since=since,
         )

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from pro_app.cli_desk import desk, now, study_option
+from pro_app.cli_desk import desk, now, study_option, tests_option
 from pro_app.cli_text import columns, end_text, moment_text, name_text, reach_text
 
 if TYPE_CHECKING:
@@ -82,15 +82,16 @@ def span_text(span: timedelta) -> str:
 
 
 @reminders_group.command("calls")
+@tests_option
 @study_option
-def reminders_calls(study_code: str | None) -> None:
+def reminders_calls(tests: bool, study_code: str | None) -> None:
     """List whom the site should call: no message led to an answer, and there is time yet."""
     from pro_app.services import reachability
 
     at = desk()
     moment = now()
     with at.database.snapshot() as session:
-        study = at.study(session, study_code)
+        study = at.study(session, study_code, tests)
         found = reachability.calls(session, study, at.library, moment)
     for line in calls_lines(found, study.definition.zone, moment):
         click.echo(line)

@@ -70,15 +70,18 @@ def staff_add(
 @click.argument("email")
 def staff_invite(email: str) -> None:
     """Another invitation: for whom the first has expired, or who has lost password or phone."""
-    from pro_app.services import staff
+    from pro_app.services import account_mail, staff
 
     at = desk()
     with at.database.writing() as session:
         person = _person(session, email)
+        opened = person.password_hash is not None
         try:
             code = staff.invite(session, person.id, at.settings.secret_key, now())
         except staff.StaffError as error:
             raise click.ClickException(FAULTS[error.code]) from error
+    if opened:
+        account_mail.tell_invited(at.office(), person.id)
     _print_invitation(at, code)
 
 
@@ -138,7 +141,7 @@ def staff_disable(email: str) -> None:
 @study_option
 def staff_list(study_code: str | None) -> None:
     """The register: who may or might do what, where, from when until when."""
-    from pro_app.services import staff
+    from pro_app.services import register
 
     at = desk()
     with at.database.reading() as session:
@@ -154,7 +157,7 @@ def staff_list(study_code: str | None) -> None:
                 f"from {moment_text(one.begins_at, zone)}",
                 "" if one.ends_at is None else f"until {moment_text(one.ends_at, zone)}",
             )
-            for one in staff.register(session, study.id)
+            for one in register.lines(session, study.id)
         ]
     for line in columns(lines) if lines else ("nobody yet",):
         click.echo(line)

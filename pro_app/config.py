@@ -46,6 +46,10 @@ class Settings:
     services may write to. `push_hosts` are services beside the browsers' own. Without a `mail`
     server no e-mails go; the demonstration writes them to a folder. `queue_url` is where the
     workers' queue lives. `worker` is how much of the service worker phones get (see `pwa.worker`).
+    `exports` is where the staff's exports wait to be downloaded; None: in `instance`. The workers
+    write there what the web servers send, so that machines of one installation must share it.
+    `backup_folder` is where a worker makes a backup each day, and keeps the newest `backup_keep`;
+    None: it makes none.
     """
 
     database_url: str
@@ -62,12 +66,20 @@ class Settings:
     worker: Worker = "full"
     demo: bool = False
     instance: Path = ROOT / "instance"
+    exports: Path | None = None
+    backup_folder: Path | None = None
+    backup_keep: int = 14
 
     @property
     def plain_cookies(self) -> bool:
         """Whether cookies go without `__Host-` and Secure: only for plain HTTP on this machine."""
         address = urlsplit(self.public_url)
         return address.scheme == "http" and address.hostname in LOOPBACK
+
+    @property
+    def export_folder(self) -> Path:
+        """Where the staff's exports wait to be downloaded."""
+        return self.exports or self.instance / "exports"
 
     @property
     def on_loopback(self) -> bool:
@@ -102,7 +114,26 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         worker=_worker(_value(values, "PRO_WORKER") or "full"),
         demo=demo,
         instance=instance,
+        exports=_folder(values, "PRO_EXPORTS"),
+        backup_folder=_folder(values, "PRO_BACKUP_FOLDER"),
+        backup_keep=_backup_keep(values),
     )
+
+
+def _folder(values: Mapping[str, str], name: str) -> Path | None:
+    text = _value(values, name)
+    if text is None:
+        return None
+    if not Path(text).is_absolute():
+        raise SettingsError(f"{name}: not an absolute path: {text!r}")
+    return Path(text)
+
+
+def _backup_keep(values: Mapping[str, str]) -> int:
+    keep = _whole_number(values, "PRO_BACKUP_KEEP", 14)
+    if keep < 1:
+        raise SettingsError("PRO_BACKUP_KEEP: one backup is kept at least")
+    return keep
 
 
 def _worker(text: str) -> Worker:
@@ -143,9 +174,17 @@ def _public_url(text: str) -> str:
 def _database_url(text: str | None, instance: Path) -> str:
     if text is None:
         return f"sqlite:///{_made(instance) / 'pro_app.sqlite3'}"
+    return database_address(text, "PRO_DATABASE_URL")
+
+
+def database_address(text: str, name: str) -> str:
+    """The address of a database with the driver that we use; `name` is what it was given as.
+
+    Raises SettingsError, which does not repeat an address: it may hold a password.
+    """
     scheme, colon, rest = text.partition("://")
     if not colon or scheme not in {"sqlite", "postgres", "postgresql", "postgresql+psycopg"}:
-        raise SettingsError("PRO_DATABASE_URL: must begin with sqlite:/// or postgresql://")
+        raise SettingsError(f"{name}: must begin with sqlite:/// or postgresql://")
     return text if scheme == "sqlite" else f"postgresql+psycopg://{rest}"
 
 

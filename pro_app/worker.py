@@ -1,10 +1,11 @@
 """The worker: once a minute it plans and sends what is due, hands on alerts on answers that nobody
-acknowledged, and once an hour it makes a checkpoint of the audit trail. huey only wakes it.
+acknowledged, and once an hour it makes a checkpoint of the audit trail. Beside that, in threads of
+their own, each process makes one export at a time, and the day's backup. huey only wakes it.
 
 A task carries nothing, so that a lost one costs a minute and a double one nothing: the queues
-that matter are the tables `reminder` and `alert_letter`. Where the database is PostgreSQL, a tick
-that finds more than a batch of reminders wakes the other workers, on as many machines as there
-are.
+that matter are the tables `reminder`, `alert_letter` and `export_job`. Where the database is
+PostgreSQL, a tick that finds more than a batch of reminders wakes the other workers, on as many
+machines as there are.
 """
 
 from __future__ import annotations
@@ -30,21 +31,27 @@ from pro_app.services import (
     alarms,
     alert_letters,
     answer_alerts,
+    backups,
     checkpoints,
+    export_making,
+    picture_data,
     reminders,
     sending,
     tablet,
 )
 from pro_app.services.audit_key import AuditKey
+from pro_app.services.dump_programs import BackupFault
 from pro_app.services.outgoing import Tally
 from pro_app.services.post_office import PostOffice
-from pro_app.wiring import post_office
+from pro_app.wiring import post_office, workshop
 
 JUMP = timedelta(minutes=5)  # of the clock against the machine's running time: it was set
 CLOCK_WAIT = timedelta(minutes=15)  # then a clock that stays where it was set is believed
 STALE = 600  # seconds; ticks that waited longer than this are dropped unrun
 MOST_HELPERS = 32  # workers that a tick wakes
 FAILURES = 3  # ticks one after another, until there is an alarm
+BACKUP_AGAIN = timedelta(hours=1)  # after one that failed
+EXPORT = "export"  # the task that wakes a worker for exports
 POLL = 2.0  # seconds at most between two looks at a queue in SQLite
 
 log = logging.getLogger(__name__)
@@ -104,8 +111,13 @@ class Ticker:
         self._guard = guard or ClockGuard()
         self._busy = threading.Lock()
         self._office: PostOffice | None = None
+        self._opening, self._exporting = threading.Lock(), threading.Lock()
+        self._exporter: threading.Thread | None = None
         self._failures = 0
         self._looked_at: datetime | None = None  # for what a checkpoint does not hold yet
+        self._pictures: threading.Thread | None = None
+        self._backup: threading.Thread | None = None
+        self._backup_begun: datetime | None = None
         self.going: Callable[[], bool] = lambda: True
         self.wake: Callable[[int], None] = lambda _count: None
 
@@ -118,11 +130,34 @@ class Ticker:
         """Help to send what is due."""
         self._alone(lambda office: self._send(office))
 
+    def export(self) -> None:
+        """Begin to make the exports that wait, unless that was begun already; no reminder waits
+        for them."""
+        with self._exporting:
+            if self._exporter is not None and self._exporter.is_alive():
+                return
+            self._exporter = threading.Thread(target=self._make_exports, name="exports")
+            self._exporter.start()
+
     def close(self) -> None:
-        """Close the database."""
+        """Close the database, when the export at hand has been put back or is done, and the
+        columns of pictures and the backup likewise."""
+        for thread in (self._exporter, self._pictures, self._backup):
+            if thread is not None:
+                thread.join()
         if self._office is not None:
             self._office.database.close()
             self._office = None
+
+    def _make_exports(self) -> None:
+        try:
+            office = self._opened()
+            shop = workshop(self._settings, office.database, office.library, self._clock)
+            made, removed = export_making.drain(shop, self.going), export_making.tidy(shop)
+            if made or removed:
+                log.info("exports: %s taken on, %s removed", made, removed)
+        except Exception as error:  # not what it says: that may hold answers
+            log.error("exports failed, and are tried again: %s", type(error).__name__)
 
     def _alone(self, work: Callable[[PostOffice], None]) -> None:
         if not self._busy.acquire(blocking=False):
@@ -140,11 +175,12 @@ class Ticker:
             self._busy.release()
 
     def _opened(self) -> PostOffice:
-        if self._office is None:
-            database = Database(self._settings.database_url)
-            library = load_library(ROOT / "questionnaires")
-            self._office = post_office(self._settings, database, library, self._clock)
-        return self._office
+        with self._opening:
+            if self._office is None:
+                database = Database(self._settings.database_url)
+                library = load_library(ROOT / "questionnaires")
+                self._office = post_office(self._settings, database, library, self._clock)
+            return self._office
 
     def _believed(self, office: PostOffice) -> bool:
         jump = self._guard.jump()
@@ -167,6 +203,55 @@ class Ticker:
             finally:  # the record is sealed also where no reminder can go
                 self._make_checkpoint(office)
                 self._end_tablets(office)
+                if export_making.is_due(office.database, office.clock()):
+                    self.export()
+                self._make_pictures(office)
+                self._make_backup(office)
+
+    def _make_pictures(self, office: PostOffice) -> None:
+        """The columns of large studies' pictures, in a thread of their own: they take minutes, and
+        no reminder waits for them."""
+        folder = self._settings.instance / "pictures"
+        at_work = self._pictures is not None and self._pictures.is_alive()
+        if at_work or not picture_data.is_wanted(folder):
+            return
+
+        def work() -> None:
+            database, library, now = office.database, office.library, office.clock()
+            try:
+                picture_data.make_wanted(database, library, folder, now, self.going)
+            except Exception:
+                log.exception("the columns of pictures could not be made; asked again, they are")
+
+        self._pictures = threading.Thread(target=work, name="pictures")
+        self._pictures.start()
+
+    def _make_backup(self, office: PostOffice) -> None:
+        """The day's backup, in a thread of its own, too."""
+        folder, now = self._settings.backup_folder, office.clock()
+        begun = self._backup_begun
+        if folder is None or (self._backup is not None and self._backup.is_alive()):
+            return
+        if begun is not None and timedelta() <= now - begun < BACKUP_AGAIN:
+            return
+        with office.database.reading_rows() as session:
+            if not backups.is_due(session, now):
+                return
+        self._backup_begun = now
+
+        def work() -> None:
+            try:
+                made = backups.daily(
+                    office.database, folder, self._settings.backup_keep, office.clock
+                )
+                log.info("backup %s, %s bytes", made.path.name, made.size)
+            except BackupFault:
+                log.info("a backup is tried again in an hour")  # its alarm is in the log
+            except Exception as error:
+                log.error("the backup failed: %s", type(error).__name__)
+
+        self._backup = threading.Thread(target=work, name="backup")
+        self._backup.start()
 
     def _tell_of_alerts(self, office: PostOffice) -> None:
         """Hand on the alerts on answers that nobody has acknowledged in time, and write to those
@@ -295,6 +380,10 @@ def register(queue: Huey, ticker: Ticker) -> None:
     def drain() -> None:
         ticker.drain()
 
+    @queue.task(name=EXPORT, expires=STALE)  # type: ignore[untyped-decorator]
+    def export() -> None:
+        ticker.export()
+
     def wake(count: int) -> None:
         for _ in range(count):
             drain()
@@ -302,6 +391,23 @@ def register(queue: Huey, ticker: Ticker) -> None:
     ticker.wake = wake
     # each thread of a worker may hold a connection of its own
     queue.on_shutdown(name="close")(queue.storage.close)
+
+
+def wake_for_exports(url: str) -> None:
+    """Put down for the workers of a queue that an export waits; a queue in memory has none but its
+    own. Raises what the store raises."""
+    if in_memory(url):
+        return
+    queue = make_queue(url)
+
+    @queue.task(name=EXPORT, expires=STALE)  # type: ignore[untyped-decorator]
+    def export() -> None:
+        """As the workers know it, see `register`."""
+
+    try:
+        export()
+    finally:
+        queue.storage.close()
 
 
 class _Embedded(Consumer):  # type: ignore[misc]

@@ -5,6 +5,7 @@
 const CACHE = `app-${house.version}`;
 const OWN = /^\/($|today$|questionnaires\/)/; // pages that the phone can show by itself
 const FIXED = /^\/(static|sheets|icons)\//; // addresses that change with their content
+const SOUND = /^\/sounds\//; // these, too, but asked for in parts
 const NEEDED = [[house.shell, "/offline"], ...house.assets.map((one) => [one, one])]; // address, name
 
 /** Have the app at hand. One file that is missing does not stop the others: it is asked for again at
@@ -55,6 +56,27 @@ async function isKnown(path) {
   return plan && (!id || plan.questionnaires.some((one) => one.id === id));
 }
 
+/** A recording: the phone's own, or from the network. A phone that plays one asks for parts.
+ * @param {Request} request @param {string} path */
+async function sound(request, path) {
+  const kept = await caches.match(path, { ignoreVary: true });
+  if (!kept) return fetch(request);
+  const asked = request.headers.get("Range");
+  if (!asked) return kept;
+  const whole = await kept.blob();
+  const [, first, last] = asked.match(/^bytes=(\d*)-(\d*)$/) ?? [];
+  if (!first && !last) return new Response(whole, kept); // several parts, or none of bytes: all of it
+  const begin = first ? Number(first) : Math.max(whole.size - Number(last), 0);
+  const end = Math.min(first && last ? Number(last) + 1 : whole.size, whole.size);
+  const total = { "Content-Range": `bytes */${whole.size}` };
+  if (begin >= end) return new Response(null, { status: 416, headers: total });
+  return new Response(whole.slice(begin, end), { status: 206, headers: {
+    "Accept-Ranges": "bytes", "Content-Length": String(end - begin),
+    "Content-Range": `bytes ${begin}-${end - 1}/${whole.size}`,
+    "Content-Type": kept.headers.get("Content-Type") ?? "",
+  } });
+}
+
 /** Send what waits, though no page is open. */
 async function send() {
   const journal = await Journal.open();
@@ -83,5 +105,7 @@ addEventListener("fetch", (event) => {
   if (method !== "GET" || origin !== location.origin) return;
   if (FIXED.test(pathname)) {
     event.respondWith(caches.match(event.request, { ignoreVary: true }).then((kept) => kept ?? fetch(event.request)));
+  } else if (SOUND.test(pathname)) {
+    event.respondWith(sound(event.request, pathname));
   } else if (mode === "navigate") event.respondWith(page(event, pathname));
 });

@@ -30,6 +30,7 @@ from pro_app.core.study_file import read_study_file
 from pro_app.delivery.vapid import VapidKey
 from pro_app.migrations import upgrade
 from pro_app.models import Assessment, Base, Database
+from pro_app.models import database as tables
 from pro_app.services import (
     answers,
     assessments,
@@ -75,6 +76,23 @@ def quick_hashes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(secrets, "_MEMORY", 8)
         patch.setattr(secrets, "_pins", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
+PREPARE_SQLITE = tables._prepare_sqlite  # as it is outside the tests
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unhurried_disk() -> Iterator[None]:
+    """SQLite does not wait for the disk after each transaction, as PostgreSQL below: no test pulls
+    the plug. A process that is killed loses nothing by it."""
+
+    def prepare(connection: Any, record: Any) -> None:
+        PREPARE_SQLITE(connection, record)
+        connection.execute("PRAGMA synchronous = OFF").close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "_prepare_sqlite", prepare)
         yield
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 import sys
@@ -14,10 +13,9 @@ import sqlalchemy as sa
 from pro_app.cli import main
 from pro_app.config import ROOT
 from pro_app.core.library import Library
-from pro_app.models import AuditEntry, Database, JoiningCode
-from pro_app.services import joining, studies
-from tests.conftest import Run, Site, TestClock
-from tests.services.correcting import open_desk
+from pro_app.models import Database, JoiningCode
+from pro_app.services import joining
+from tests.conftest import Run
 
 STUDY = Path(__file__).parent / "study.toml"
 UNKNOWN = "        push: no phone has joined; e-mail: none\n"  # how a person can be reached
@@ -210,57 +208,6 @@ def test_with_several_studies_one_must_be_named(loaded: Run, tmp_path: Path) -> 
     loaded("participant add 01-001 --language en --study other")
     assert loaded("participant list --study test").output == ""
     assert "01-001" in loaded("participant list --study other").output
-
-
-def test_exports_go_to_standard_output_or_to_files(
-    loaded: Run, tmp_path: Path, sqlite_url: str
-) -> None:
-    loaded("participant add 01-001 --language en")
-    loaded("assessment open 01-001 baseline", *WINDOW)
-    shown = loaded("export answers").output
-    rows = list(csv.DictReader(shown.splitlines()))
-    assert [row["instrument"] for row in rows] == ["lupusqol", "sf36v1"]
-    path = tmp_path / "scores.csv"
-    assert loaded("export scores --exact --output", path).output == ""
-    assert path.read_text(encoding="utf-8").startswith("study,study_version,site,participant,")
-    assert (tmp_path / "scores_codebook.csv").exists()
-    database = Database(sqlite_url)
-    with database.reading() as session:
-        entries = session.scalars(sa.select(AuditEntry).where(AuditEntry.action == "export")).all()
-    database.close()
-    assert [(one.new, one.detail["exact"]) for one in entries] == [
-        ("answers", False),
-        ("scores", True),
-    ]
-
-
-def test_corrections_are_exported_with_their_codebook(
-    loaded: Run, sqlite_url: str, library: Library, clock: TestClock, tmp_path: Path
-) -> None:
-    database = Database(sqlite_url)
-    with database.reading() as session:
-        study = studies.current(session, library, 1)
-    correction = open_desk(Site(database, library, study, clock)).correct()
-    database.close()
-    path = tmp_path / "corrections.csv"
-    loaded("export corrections --output", path)
-    (row,) = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
-    told = (row["correction"], row["field"], row["old"], row["new"], row["state"])
-    assert told == (correction.public_id, "LQ01", "1", "3", "approved")
-    codebook = (tmp_path / "corrections_codebook.csv").read_text(encoding="utf-8")
-    lines = list(csv.DictReader(codebook.splitlines()))
-    assert [line["column"] for line in lines] == list(row)
-    assert all(line["meaning"] for line in lines)
-
-
-def test_an_export_without_a_place_to_go_is_refused(loaded: Run, tmp_path: Path) -> None:
-    told = loaded("export answers --output", tmp_path / "nowhere" / "a.csv", code=2).output
-    assert "--output" in told
-    assert "nowhere" in told
-
-
-def test_an_export_in_a_language_that_is_none_is_refused(loaded: Run) -> None:
-    assert "'fr' is not one of" in loaded("export answers --language fr", code=2).output
 
 
 def test_a_whole_trail_is_said_to_be_whole(loaded: Run) -> None:

@@ -13,7 +13,10 @@ def test_what_is_missing_is_told_and_ends_with_1(loaded: Run) -> None:
     assert "nobody can be called at '03-5550 0100': put the study team's telephone in" in told
     assert "site 01 has no coordinator: pro-app staff add ... --site 01" in told
     assert "PRO_MAIL_URL is not set: no e-mail stands in for a message that cannot go" in told
-    assert any(line.startswith("lupusqol has demonstration wording in ms, en, zh") for line in told)
+    assert any(
+        line.startswith("lupusqol has no licensed wording that is valid at every site in ms, en")
+        for line in told
+    )
     assert not any("PRO_VAPID_SUBJECT" in line or "PRO_AUDIT_KEY" in line for line in told)
     assert loaded("study ready", code=1).output.splitlines() == told, "the only study there is"
 

@@ -195,7 +195,7 @@ def test_check_tells_every_fault(tmp_path: Path) -> None:
     assert result.exit_code == 1
     faults = [line for line in result.stdout.splitlines() if not line.startswith("ok: ")]
     assert faults == [
-        f'{root}/lupusqol/wording/en.toml: kind: "draft" is not one of demonstration, licensed',
+        f'{root}/lupusqol/wording/en.toml: kind: "draft" is not one of demonstration',
         f"{root}/sf36v1/scoring.toml: mos_us1990.norms.scales.PF.sd: must be above 0",
         f"{root}/sf36v2/wording/ms.toml: instruction: has the same text as en",
     ]

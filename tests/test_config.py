@@ -37,6 +37,11 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
         read(tmp_path).demo = True  # type: ignore[misc]
 
 
+def test_exports_wait_in_the_instance_unless_said_otherwise(tmp_path: Path) -> None:
+    assert read(tmp_path).export_folder == tmp_path / "instance" / "exports"
+    assert read(tmp_path, EXPORTS="/srv/exports").export_folder == Path("/srv/exports")
+
+
 def test_the_instance_is_in_the_project_unless_said_otherwise() -> None:
     assert read_settings({"PRO_SECRET_KEY": GOOD_KEY}).instance == ROOT / "instance"
 
@@ -57,6 +62,9 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         MAIL_FROM="trials@hospital.my",
         QUEUE_URL="redis://queue/1",
         WORKER="push",
+        EXPORTS="/srv/exports",
+        BACKUP_FOLDER="/srv/backups",
+        BACKUP_KEEP="30",
     )
     assert settings == Settings(
         database_url="postgresql+psycopg://pro@db/pro",
@@ -72,6 +80,9 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         queue_url="redis://queue/1",
         worker="push",
         instance=tmp_path / "instance",
+        exports=Path("/srv/exports"),
+        backup_folder=Path("/srv/backups"),
+        backup_keep=30,
     )
     assert not settings.plain_cookies
 
@@ -101,6 +112,10 @@ def test_a_key_is_made_once_and_kept(tmp_path: Path, name: str, file: str) -> No
         ("MAIL_URL", "smtp+plain://mail.hospital.my"),
         ("MAIL_URL", "smtps://mail.hospital.my:port"),
         ("QUEUE_URL", "amqp://queue"),
+        ("EXPORTS", "exports"),
+        ("BACKUP_FOLDER", "backups"),
+        ("BACKUP_KEEP", "0"),
+        ("BACKUP_KEEP", "many"),
     ],
 )
 def test_what_sends_is_checked_at_start(tmp_path: Path, name: str, text: str) -> None:

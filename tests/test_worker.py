@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
@@ -25,12 +26,13 @@ from pro_app import worker
 from pro_app.config import ROOT, Settings
 from pro_app.core.library import Library
 from pro_app.models import Alarm, AuditCheckpoint, Database, Reminder, TabletSession
-from pro_app.services import audit, reach, sending, staff
+from pro_app.services import audit, backups, reach, sending, staff
 from pro_app.services.reminders import Planning
 from pro_app.wiring import post_office
 from pro_app.worker import ClockGuard, Ticker, make_consumer, make_queue
 from tests.conftest import AUDIT_KEY, KEY, VAPID_KEY, Enrolled, TestClock, empty, make_database
 from tests.delivery.sinks import Sink, free_port
+from tests.services.backing_up import find_programs
 from tests.services.correcting import hire
 from tests.services.trial import Trial, load_trial, subscription, timepoint
 from tests.services.watching import MONITORING, alerts_of, letters_of, submit
@@ -327,6 +329,50 @@ def test_a_trail_that_lost_entries_is_an_alarm(
     assert alarms(database) == {"audit": 1}
     ticker.close()
     database.close()
+
+
+def test_a_tick_makes_the_days_backup_and_tells_of_one_that_failed(
+    database_url: str,
+    site: Trial,
+    clock: TestClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    find_programs(monkeypatch)
+    folder = tmp_path / "backups"
+    settings = replace(settings_for(database_url), backup_folder=folder, backup_keep=2)
+    ticker = Ticker(settings, clock)
+
+    def tick(**later: float) -> int:
+        """How many backups there are after a tick, so much later."""
+        clock.forward(**later)
+        ticker.tick()
+        ticker.close()  # which waits for the backup
+        return len(list(folder.glob("*.sha256")))
+
+    assert tick() == 0, "the folder is not there"
+    assert alarms(site.database)["backup"] == 1
+    folder.mkdir()
+    assert tick(minutes=59) == 0, "what failed is not tried every minute"
+    assert tick(minutes=1) == 1
+    with site.database.reading() as session:
+        (alarm,) = session.scalars(sa.select(Alarm).where(Alarm.code == "backup"))
+        assert (alarm.detail, alarm.cleared_at) == (f"there is no folder '{folder}'", clock())
+    assert tick(hours=23, minutes=59) == 1
+    assert tick(minutes=1) == 2
+    assert tick(days=1) == 2, "the oldest was removed"
+    with site.database.reading() as session:
+        made = [one.made_at for one in backups.listed(session)]
+    assert made == [clock() - timedelta(days=day) for day in range(3)]
+
+
+def test_a_tick_makes_no_backup_where_no_folder_is_set(
+    ticker: Ticker, site: Trial, clock: TestClock
+) -> None:
+    ticker.tick()
+    ticker.close()
+    with site.database.reading() as session:
+        assert list(backups.listed(session)) == []
 
 
 def test_under_a_clock_that_jumped_nothing_goes_and_the_operator_is_told(

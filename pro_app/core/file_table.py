@@ -47,6 +47,7 @@ REASONS: Mapping[str, str] = {  # what can be wrong with a file, by its code
     "no_day": "is no day like 2026-11-22",
     "future": "lies in the future",
     "email": "is no e-mail address that can be written to",
+    "yes_no": "must be yes or no, or left empty",
     "meanwhile": "somebody with one of its numbers was enrolled meanwhile; check it again",
 }
 
@@ -76,10 +77,15 @@ class Fault(NamedTuple):
 
 
 def fault(line: int | None, column: str | None, value: str, code: str, **about: str | int) -> Fault:
-    """A fault whose value can be shown: none that tells who somebody is, and none that is long."""
-    shown = value if len(value) <= LONGEST_SHOWN else f"{value[:LONGEST_SHOWN]}..."
-    kept = HIDDEN if NATIONAL_IDENTITY.search(value) else shown
-    return Fault(line, column, kept, code, tuple(about.items()))
+    """A fault whose value can be shown."""
+    return Fault(line, column, shown(value), code, tuple(about.items()))
+
+
+def shown(value: str) -> str:
+    """A value as it can be shown: not if it tells who somebody is, and cut short if it is long."""
+    if NATIONAL_IDENTITY.search(value):
+        return HIDDEN
+    return value if len(value) <= LONGEST_SHOWN else f"{value[:LONGEST_SHOWN]}..."
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,37 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pro_app.core.instruments import Instrument, load_instruments
-from pro_app.core.study import LANGUAGES, StudyDefinition
 from pro_app.core.wording import Wording, load_wordings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Library:
-    """Instruments by code, and wordings by instrument and language."""
+    """Instruments by code, and the shipped wordings by instrument and language.
+
+    What a study may show is told by its `core.licence.Wordings`.
+    """
 
     instruments: Mapping[str, Instrument]
     wordings: Mapping[tuple[str, str], Wording]
 
     def wording(self, instrument: str, language: str) -> Wording | None:
-        """The wording of an instrument in exactly this language; never another one instead."""
+        """The shipped wording of an instrument in exactly this language."""
         return self.wordings.get((instrument, language))
-
-    def offered(self, study: StudyDefinition, instrument: str, language: str) -> Wording | None:
-        """The wording in which a study may show an instrument: in one of the study's languages,
-        and in a live study a licensed one."""
-        found = self.wording(instrument, language) if language in study.languages else None
-        if found is None or (study.status == "live" and found.kind != "licensed"):
-            return None
-        return found
-
-    def withheld(self, study: StudyDefinition) -> frozenset[tuple[str, str]]:
-        """The pairs of instrument and language that the study may not show."""
-        return frozenset(
-            (instrument.code, language)
-            for instrument in study.instruments
-            for language in LANGUAGES  # also one that an amendment has taken away
-            if self.offered(study, instrument.code, language) is None
-        )
 
 
 def load_library(root: Path) -> Library:

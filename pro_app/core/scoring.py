@@ -264,6 +264,11 @@ def _checked(scoring: Scoring, answers: Mapping[str, int | None]) -> dict[str, i
     return given
 
 
+def norm_based(z: float) -> float:
+    """The norm-based score of a z-score: mean 50, standard deviation 10."""
+    return 50 + 10 * z
+
+
 def _scale_score(scoring: Scoring, scale: Scale, given: Mapping[str, int]) -> Score:
     codes = {item: given[item] for item in scale.items if item in given}
     rule, finals = _finals(scale, codes)
@@ -280,7 +285,7 @@ def _scale_score(scoring: Scoring, scale: Scale, given: Mapping[str, int]) -> Sc
         algorithm=scoring.algorithm,
         scale=scale.code,
         value=value,
-        norm_based=None if z is None else 50 + 10 * z,
+        norm_based=None if z is None else norm_based(z),
         answered=len(codes),
         of=len(scale.items),
         reason=None if exact is not None else TOO_FEW_ANSWERED,

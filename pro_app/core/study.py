@@ -38,10 +38,12 @@ class StudyInstrument:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """The privacy notice: a version, and per language pairs of heading and text."""
+    """The privacy notice: a version, and per language pairs of heading and text. `approval` is
+    the reference under which an ethics committee approved it; a live study has one."""
 
     version: str
     sections: Mapping[str, tuple[tuple[str, str], ...]]
+    approval: str = ""
 
 
 @dataclass(frozen=True, slots=True)

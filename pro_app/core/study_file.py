@@ -334,7 +334,7 @@ class _Reader(Tables):
     def notice(self, content: Any, languages: tuple[str, ...]) -> Notice:
         """Malay and English stand in every notice, beside the study's languages."""
         wanted = {"ms", "en", *languages}
-        table = self.table(content, "notice", {"version", *wanted}, set())
+        table = self.table(content, "notice", {"version", *wanted}, {"approval"})
         sections: dict[str, tuple[tuple[str, str], ...]] = {}
         for language in sorted(wanted):
             place = f"notice.{language}"
@@ -350,4 +350,5 @@ class _Reader(Tables):
             if not pairs:
                 raise self.refuse(place, "needs at least one section")
             sections[language] = tuple(pairs)
-        return Notice(self.value(table, "version", str, "notice"), sections)
+        approval = self.value(table, "approval", str, "notice") if "approval" in table else ""
+        return Notice(self.value(table, "version", str, "notice"), sections, approval)

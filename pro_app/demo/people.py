@@ -69,6 +69,7 @@ class Character:
     visits: tuple[Visit, ...] = ()
 
 
+DONE = tuple(Visit(one, (1.0, 1.0)) for one in ("baseline", "day_28", "month_2", "month_3"))
 PEOPLE = (
     Character("01-001", "ms", N_("not joined yet"), enrolled=1, joined=False),
     Character(
@@ -124,6 +125,17 @@ PEOPLE = (
         ),
     ),
     Character("01-008", "zh_Hans", N_("answers on paper"), enrolled=16, joined=False, paper=True),
+    *(  # so that the researcher's pictures have groups to show
+        Character(
+            f"01-{number:03}",
+            language,
+            N_("nothing to do today"),
+            enrolled=136,
+            infusion=Offset(-4, "months"),
+            visits=DONE,
+        )
+        for number, language in enumerate(("ms", "ta", "zh_Hans", "en", "ms", "ta"), 9)
+    ),
 )
 
 
@@ -241,14 +253,11 @@ def _join(
 
 
 def _answers(instrument: Instrument, share: float, seed: int) -> list[Operation]:
-    """Plausible answers to the first items: mild trouble, the same at every build."""
+    """Answers to the first items: all kinds, the same at every build."""
     count = round(len(instrument.items) * share)
-    return [
-        Operation(
-            str(uuid.uuid5(uuid.NAMESPACE_OID, f"{seed} {item.code}")),
-            item.code,
-            "answered",
-            item.options.codes[(seed * 7 + item.n * 3) % len(item.options.codes)],
-        )
-        for item in instrument.items[:count]
-    ]
+    operations = []
+    for item in instrument.items[:count]:
+        made = uuid.uuid5(uuid.NAMESPACE_OID, f"{seed} {item.code}")
+        code = item.options.codes[made.int % len(item.options.codes)]
+        operations.append(Operation(str(made), item.code, "answered", code))
+    return operations

@@ -52,6 +52,7 @@ STAFF = (
     Colleague("coordinator", "Demo Coordinator", "coordinator"),
     Colleague("colleague", "Demo Colleague", "coordinator"),
     Colleague("investigator", "Demo Investigator", "investigator"),
+    Colleague("researcher", "Demo Researcher", "researcher"),
     Colleague("administrator", "Demo Administrator", "administrator"),
 )
 

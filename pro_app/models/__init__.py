@@ -1,6 +1,7 @@
 """The tables, one module a noun."""
 
 from pro_app.models.alert import AlertLetter, AnswerAlert
+from pro_app.models.api_token import ApiToken
 from pro_app.models.assessment import (
     MISSED_CODES,
     MODES,
@@ -9,13 +10,16 @@ from pro_app.models.assessment import (
     MissedReason,
     ScaleResult,
     Score,
+    SealedCodes,
     Submission,
     SubmitOperation,
 )
 from pro_app.models.audit import AuditCheckpoint, AuditEntry, AuditHead
+from pro_app.models.backup import Backup
 from pro_app.models.call import CALL_OUTCOMES, CHANNELS, Call
 from pro_app.models.correction import CorrectedScore, Correction, CorrectionDecision
 from pro_app.models.database import Base, Database, Instant, Transaction
+from pro_app.models.export_job import EXPORT_STATES, ExportJob
 from pro_app.models.key_pair import KeyPair
 from pro_app.models.participant import (
     AnchorDate,
@@ -52,10 +56,12 @@ from pro_app.models.staff import (
 from pro_app.models.study import Site, Study, StudyVersion
 from pro_app.models.tablet import TabletSession
 from pro_app.models.transcription import TRANSCRIBED_MODES, Transcription
+from pro_app.models.wording import Confirmation, Recording, StoredLicence, StoredWording
 
 __all__ = [
     "CALL_OUTCOMES",
     "CHANNELS",
+    "EXPORT_STATES",
     "MISSED_CODES",
     "MODES",
     "ROLES",
@@ -65,14 +71,17 @@ __all__ = [
     "AnchorDate",
     "Answer",
     "AnswerAlert",
+    "ApiToken",
     "Assessment",
     "Attempt",
     "AuditCheckpoint",
     "AuditEntry",
     "AuditHead",
+    "Backup",
     "Base",
     "Call",
     "CodeRequest",
+    "Confirmation",
     "Contact",
     "CorrectedScore",
     "Correction",
@@ -81,6 +90,7 @@ __all__ = [
     "Delivery",
     "Device",
     "DeviceSession",
+    "ExportJob",
     "Instant",
     "JoiningCode",
     "KeyPair",
@@ -90,9 +100,11 @@ __all__ = [
     "Participant",
     "Passkey",
     "PushHost",
+    "Recording",
     "Reminder",
     "ScaleResult",
     "Score",
+    "SealedCodes",
     "SignOff",
     "Site",
     "Staff",
@@ -102,6 +114,8 @@ __all__ = [
     "StaffRole",
     "StaffSession",
     "StaffStranger",
+    "StoredLicence",
+    "StoredWording",
     "Streak",
     "Study",
     "StudyVersion",

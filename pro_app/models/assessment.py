@@ -18,6 +18,7 @@ from pro_app.models.participant import Participant
 MODES = ("own_phone", "site_tablet", "paper", "interview")
 DOUBTS = ("clock_changed", "before_opening", "skew")
 OUTCOMES = ("submitted", "earlier", "incomplete", "closed")
+NOT_COUNTED = "standing IN ('after_closing', 'after_submission')"
 MISSED_CODES = ("too_ill", "refused", "not_reached", "technical", "site", "other")
 
 
@@ -104,6 +105,13 @@ class Answer(Base):
             "assessment_id",
             sqlite_where=sa.text("doubt IS NOT NULL"),
             postgresql_where=sa.text("doubt IS NOT NULL"),
+        ),
+        # read by services.tables: how many were kept that do not count
+        sa.Index(
+            "ix_answer_not_counted",
+            "assessment_id",
+            sqlite_where=sa.text(NOT_COUNTED),
+            postgresql_where=sa.text(NOT_COUNTED),
         ),
     )
 
@@ -216,6 +224,27 @@ class Submission(Base):
 
     assessment: Mapped[Assessment] = relationship(back_populates="submission")
     scores: Mapped[list[Score]] = relationship(back_populates="submission", order_by="Score.id")
+
+
+class SealedCodes(Base):
+    """A submission's answers once more, a byte an item, for reading a whole study without its wide
+    rows; see `services.sealed_codes`. The submission is the record; this can be made anew from it.
+
+    `layout` names the items and their order. `languages` and `wordings` (fingerprints) are those
+    that its answers were given in, separated by spaces.
+    """
+
+    __tablename__ = "sealed_codes"
+
+    submission_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("submission.id"), primary_key=True, autoincrement=False
+    )
+    layout: Mapped[str] = mapped_column(sa.String(12))
+    codes: Mapped[bytes]
+    languages: Mapped[str] = mapped_column(sa.String(80))
+    wordings: Mapped[str] = mapped_column(sa.Text)
+    completed_at: Mapped[datetime]
+    mode: Mapped[str] = mapped_column(sa.String(20))
 
 
 class ScaleResult:

@@ -37,6 +37,8 @@ class Participant(Base):
             name="pause_reason",
         ),
         sa.CheckConstraint("(consent_version IS NULL) = (consent_on IS NULL)", name="consent"),
+        # read by services.studies.counted: a live study's people, or those who try it, by number
+        sa.Index("ix_participant_counted", "study_id", "is_test", "number"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -48,6 +50,8 @@ class Participant(Base):
     site_id: Mapped[int] = mapped_column(sa.ForeignKey("site.id"), index=True)
     number: Mapped[str] = mapped_column(sa.String(40))
     language: Mapped[str] = mapped_column(sa.String(10))
+    # no person of the study, but somebody who tries it; a trigger keeps it as it was at enrolment
+    is_test: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     text_size: Mapped[int] = mapped_column(default=0)
     notice_version: Mapped[str | None] = mapped_column(sa.String(40))
     notice_language: Mapped[str | None] = mapped_column(sa.String(10))

@@ -72,7 +72,7 @@ class StaffRole(Base):
 class StaffInvitation(Base):
     """A single-use address that lets a person choose a password and a second factor: at first
     (`invitation`), or when both are lost (`renewal`). Only its hash is kept; a newer one replaces
-    it."""
+    it. `invited_by` is the administrator who was told its code; None is the operator."""
 
     __tablename__ = "staff_invitation"
     __table_args__ = (sa.CheckConstraint(one_of("kind", ("invitation", "renewal")), name="kind"),)
@@ -80,6 +80,7 @@ class StaffInvitation(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     staff_id: Mapped[int] = mapped_column(sa.ForeignKey("staff.id"), index=True)
     kind: Mapped[str] = mapped_column(sa.String(20))
+    invited_by: Mapped[int | None] = mapped_column(sa.ForeignKey("staff.id"))
     token_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]

@@ -19,7 +19,7 @@ from pro_app.core.study import StudyDefinition
 from pro_app.models import Assessment, Participant, Submission
 from pro_app.services import corrected
 from pro_app.services.answer_alerts import values_of
-from pro_app.services.studies import CurrentStudy
+from pro_app.services.studies import CurrentStudy, counted
 
 AT_ONCE = 500  # submissions read at once
 
@@ -78,7 +78,7 @@ def _submitted(
         sa.select(Assessment, Submission)
         .join(Submission, Submission.assessment_id == Assessment.id)
         .join(Participant, Participant.id == Assessment.participant_id)
-        .where(Participant.study_id == study.id, Assessment.instrument.in_(looked_at))
+        .where(counted(study), Assessment.instrument.in_(looked_at))
         .order_by(Submission.id)
         .execution_options(yield_per=AT_ONCE)
     )

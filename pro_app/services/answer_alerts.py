@@ -32,7 +32,7 @@ from pro_app.models import (
     Submission,
 )
 from pro_app.services import alert_letters, audit, by_staff, signing, studies
-from pro_app.services.studies import CurrentStudy
+from pro_app.services.studies import CurrentStudy, counted
 
 SYSTEM = "system"
 LONGEST = 2000  # characters of what was done
@@ -279,14 +279,8 @@ def waiting(
         .join(AnswerAlert.submission)
         .join(Submission.assessment)
         .join(Assessment.participant)
-        .where(
-            Participant.study_id == study.id,
-            AnswerAlert.acknowledged_at.is_(None),
-            whose.covers(),
-        )
+        .where(_of(study, participant_id), AnswerAlert.acknowledged_at.is_(None), whose.covers())
     )
-    if participant_id is not None:
-        query = query.where(Participant.id == participant_id)
     return session.scalar(query) or 0
 
 
@@ -308,9 +302,8 @@ def listed(
         (acknowledged.is_(None), AnswerAlert.raised_at.asc()),
         (acknowledged.is_not(None), acknowledged.desc()),
     ):
-        query = _rows(study, whose).where(where).order_by(order, AnswerAlert.id).limit(most)
-        if participant_id is not None:
-            query = query.where(Participant.id == participant_id)
+        query = _rows(_of(study, participant_id), whose).where(where)
+        query = query.order_by(order, AnswerAlert.id).limit(most)
         for alert, version, assessment, number, name, misplaced in session.execute(query):
             names = _names(session, study, library, version, alert.rule)
             found.append(_listed(alert, assessment, number, names, name, misplaced))
@@ -325,10 +318,17 @@ _misplaced = sa.exists().where(
 )
 
 
+def _of(study: CurrentStudy, participant_id: int | None) -> sa.ColumnElement[bool]:
+    """Whose alerts: those who count, or this one participant's."""
+    if participant_id is None:
+        return counted(study)
+    return (Participant.study_id == study.id) & (Participant.id == participant_id)
+
+
 def _rows(
-    study: CurrentStudy, whose: Whose
+    own: sa.ColumnElement[bool], whose: Whose
 ) -> sa.Select[AnswerAlert, int, Assessment, str, str | None, bool]:
-    """The alerts that the reader may know of, without any answer."""
+    """The alerts of these participants that the reader may know of, without any answer."""
     return (
         sa.select(
             AnswerAlert,
@@ -342,7 +342,7 @@ def _rows(
         .join(Submission.assessment)
         .join(Assessment.participant)
         .outerjoin(AnswerAlert.acknowledger)
-        .where(Participant.study_id == study.id, whose.covers())
+        .where(own, whose.covers())
     )
 
 

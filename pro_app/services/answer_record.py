@@ -43,9 +43,12 @@ class ScaleRecord:
 
 @dataclass(frozen=True, slots=True)
 class ScoreTable:
-    """The results of one scoring, a scale a row."""
+    """The results of one version of a scoring, a scale a row; `in_force` says that nothing newer
+    has come since."""
 
     title: str
+    algorithm: str
+    in_force: bool
     rows: tuple[ScaleRecord, ...]
 
 
@@ -86,7 +89,7 @@ def answer_record(
     session: Session, study: CurrentStudy, library: Library, participant_id: int, now: datetime
 ) -> AnswerRecord:
     """A participant's data at `now`."""
-    withheld = library.withheld(study.definition)
+    withheld = study.wordings.withheld
     known = assessments.of_participant(session, participant_id, withheld)
     approved = corrected.of_participant(session, participant_id)
     wanted = [one.submission_id for one in known if one.submission_id is not None]
@@ -145,20 +148,24 @@ def _sheet(
 def _tables(
     instrument: Instrument, versions: Sequence[Sequence[ScaleResult]]
 ) -> Iterable[ScoreTable]:
-    """A table for each scoring, with the versions side by side."""
-    by_version = [{(one.scoring, one.scale): one for one in results} for results in versions]
-    keys = list(dict.fromkeys(key for results in by_version for key in results))
-    for code in dict.fromkeys(scoring for scoring, _ in keys):
-        scoring = instrument.scorings.get(code)
+    """A table for each version of each scoring, with what was submitted and what was corrected
+    side by side."""
+    by_change = [{(one.algorithm, one.scale): one for one in results} for results in versions]
+    keys = list(dict.fromkeys(key for results in by_change for key in results))
+    scorings = {one.algorithm: one.scoring for results in versions for one in results}
+    for algorithm in dict.fromkeys(of for of, _ in keys):
+        scoring = instrument.scorings.get(scorings[algorithm])
         names = {} if scoring is None else scoring.names()
         rows = (
             ScaleRecord(
-                scale, names.get(scale, scale), tuple(each.get((of, scale)) for each in by_version)
+                scale, names.get(scale, scale), tuple(each.get((of, scale)) for each in by_change)
             )
             for of, scale in keys
-            if of == code
+            if of == algorithm
         )
-        yield ScoreTable(code if scoring is None else scoring.title, tuple(rows))
+        title = scorings[algorithm] if scoring is None else scoring.title
+        in_force = scoring is not None and scoring.algorithm == algorithm
+        yield ScoreTable(title, algorithm, in_force, tuple(rows))
 
 
 def note_reading(

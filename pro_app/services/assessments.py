@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,10 +18,13 @@ from pro_app.core.assessment import (
     not_expected_reason,
     status,
 )
+from pro_app.core.licence import Withheld, Wordings
 from pro_app.core.schedule import Window
 from pro_app.core.study import StudyDefinition
+from pro_app.core.wording import Wording
 from pro_app.models import Answer, Assessment, Device, Participant, Submission, Transaction
-from pro_app.services import audit, journals
+from pro_app.services import audit, journals, schedule
+from pro_app.services import status as status_rule
 from pro_app.services.studies import CurrentStudy
 
 
@@ -44,10 +46,23 @@ class Known:
     due_at: datetime
     submission_id: int | None
     facts: Facts
+    site_id: int
 
     def status(self, now: datetime, grace: timedelta) -> Status:
         """The status at `now`, see `pro_app.core.assessment.status`."""
         return status(self.facts, now, grace)
+
+    def wording(
+        self, wordings: Wordings, language: str, mode: str, now: datetime
+    ) -> Wording | None:
+        """The wording in which it is shown in a mode, see `Wordings.offered_for`."""
+        return wordings.offered_for(
+            self.instrument, language, mode, now, self.site_id, self.facts.started_at
+        )
+
+    def is_read_aloud(self, wordings: Wordings, wording: Wording, now: datetime) -> bool:
+        """Whether it may be read aloud in this wording, see `Wordings.is_read_aloud`."""
+        return wordings.is_read_aloud(wording, now, self.site_id, self.facts.started_at)
 
 
 def open_timepoint(
@@ -82,6 +97,7 @@ def open_timepoint(
         raise AssessmentError(f"{participant.number} has withdrawn")
     if participant.died_at is not None:
         raise AssessmentError(f"{participant.number} has died")
+    schedule.place_first(session, study, participant, now)
     taken = sa.select(Assessment.id).where(
         Assessment.participant_id == participant_id,
         Assessment.timepoint == timepoint_code,
@@ -157,6 +173,7 @@ _known = (
             Assessment.placed_at, Assessment.created_at, type_=Assessment.created_at.type
         ).label("placed_at"),
         Participant.language,
+        Participant.site_id,
     )
     .join(Participant, Participant.id == Assessment.participant_id)
     .outerjoin(Submission, Submission.assessment_id == Assessment.id)
@@ -171,13 +188,13 @@ _known_by_phone = _known_own.add_columns(Device.journal, Device.unsent).join(
 _known_all = _known.order_by(Assessment.opens_at, Assessment.place, Assessment.id)
 
 
-def _from_row(row: Any, withheld: Collection[tuple[str, str]] = ()) -> Known:
+def _from_row(row: Any, withheld: Withheld = status_rule.NOTHING) -> Known:
     opens_at, closes_at, started_at, submitted_at, late, withdrawn, died, cancelled = row[9:17]
-    placed_at, language = row[17:19]
-    held = bool(withheld) and (row.instrument, language) in withheld
+    placed_at, language, site = row[17:20]
+    held = bool(withheld) and withheld.covers(row.instrument, language, site, opens_at, closes_at)
     begun = (opens_at, closes_at, started_at, submitted_at, bool(late))
     facts = Facts(*begun, withdrawn, died, cancelled, placed_at, held)
-    return Known(*(*row[:9], facts))
+    return Known(*(*row[:9], facts, site))
 
 
 def hold_own(session: Transaction, public_id: str, participant_id: int) -> Known | None:
@@ -196,7 +213,7 @@ def hold_by_phone(
         "public_id": public_id, "participant_id": participant_id, "device_id": device_id,
     }  # fmt: skip
     row: Any = session.execute(_known_by_phone, looked_up).first()
-    return None if row is None else (_from_row(row), journals.State(device_id, *row[19:]))
+    return None if row is None else (_from_row(row), journals.State(device_id, *row[20:]))
 
 
 def find_own(session: Transaction, public_id: str, participant_id: int) -> Known | None:
@@ -208,11 +225,11 @@ def find_own(session: Transaction, public_id: str, participant_id: int) -> Known
 
 
 def of_participant(
-    session: Session, participant_id: int, withheld: Collection[tuple[str, str]] = ()
+    session: Session, participant_id: int, withheld: Withheld = status_rule.NOTHING
 ) -> list[Known]:
     """All of a participant's assessments, by opening time and place.
 
-    `withheld` (see `Library.withheld`) makes those not expected that cannot be shown in the
+    `withheld` (see `core.licence`) makes those not expected that cannot be shown in the
     participant's language; the participant's own pages leave it out and say so themselves.
     """
     rows = session.execute(_known_all.where(Assessment.participant_id == participant_id))

@@ -50,6 +50,12 @@ class Archive:
         """Write a file."""
         self._write(name, [text])
 
+    def file(self, name: str, path: Path) -> None:
+        """Put in a file that is there."""
+        with path.open("rb") as source, self.writing(name) as target:
+            while piece := source.read(verify.CHUNK):
+                target.put(piece)
+
     @contextmanager
     def writing(self, name: str) -> Iterator[_Writer]:
         """A file that text is written to piece by piece, one file at a time."""
@@ -94,10 +100,12 @@ class _Writer:
         self._file = file
         self.digest = hashlib.sha256()
 
-    def write(self, text: str, /) -> int:
-        encoded = text.encode()
-        self.digest.update(encoded)
-        return self._file.write(encoded)
+    def write(self, text: str, /) -> None:
+        self.put(text.encode())
+
+    def put(self, piece: bytes, /) -> None:
+        self.digest.update(piece)
+        self._file.write(piece)
 
 
 def _told(row: Row, fields: Sequence[str]) -> Sequence[str]:

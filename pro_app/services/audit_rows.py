@@ -72,7 +72,10 @@ def _of_site(row: Row) -> Row:
 
 
 # of a study's own entries, those that concern every site
-STUDY_WIDE = ("confirm_clock", "export", "load_study")
+STUDY_WIDE = (
+    "confirm_clock", "export", "license_wording", "load_study", "make_token", "record_wording",
+    "revoke_token", "store_wording",
+)  # fmt: skip
 
 
 def concerning(study_id: int | None, sites: frozenset[int]) -> sa.ColumnElement[bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from pro_app.services.by_staff import Refusal, actor_of, free_text
 NOTE = "note"
 SETTLED = ("reached", "will_answer", "declined")  # somebody spoke with the participant
 LONGEST = 2000  # characters of a text
+TWICE = timedelta(minutes=1)  # the same again within this is the same press
 
 
 class CallError(Refusal):
@@ -35,7 +36,8 @@ def log(
     at: datetime | None = None,
 ) -> Call:
     """Keep a call, `at` an earlier moment if it was one, about an assessment (its public name) if
-    about one. A `note` has a text and no outcome. The trail tells of it without the text.
+    about one. A `note` has a text and no outcome. The trail tells of it without the text. Pressed
+    twice it is kept once: the same within a minute, or of the same earlier moment, is that row.
 
     Raises CallError.
     """
@@ -64,6 +66,9 @@ def log(
         outcome=outcome,
         text=told,
     )
+    before = _pressed_before(session, row, row.at if at else now - TWICE)
+    if before is not None:
+        return before
     session.add(row)
     session.flush()
     about = "participant" if known is None else f"assessment/{known.public_id}"
@@ -71,6 +76,21 @@ def log(
     entry = audit.Entry(actor_of(staff_id), "log_call", about, new=outcome, detail=detail)
     audit.record(session, audit.participant_stream(participant_id), now, [entry])
     return row
+
+
+def _pressed_before(session: Session, row: Call, since: datetime) -> Call | None:
+    """The same call, kept since a moment; the participant's stream is held."""
+    same = (
+        Call.participant_id == row.participant_id,
+        Call.assessment_id.is_not_distinct_from(row.assessment_id),
+        Call.staff_id.is_not_distinct_from(row.staff_id),
+        Call.channel == row.channel,
+        Call.outcome.is_not_distinct_from(row.outcome),
+        Call.text == row.text,
+    )
+    return session.scalars(
+        sa.select(Call).where(*same, Call.at.between(since, row.at)).order_by(Call.id).limit(1)
+    ).first()
 
 
 def of_participant(session: Session, participant_id: int) -> list[Call]:

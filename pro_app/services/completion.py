@@ -159,7 +159,7 @@ def _states(
 ) -> list[_State]:
     """The status of every assessment of these participants, in the order of asking."""
     definition = study.definition
-    state = status.expression(now, definition.grace, library.withheld(definition))
+    state = status.expression(now, definition.grace, study.wordings.withheld)
     rows = session.execute(
         sa.select(
             Assessment.participant_id,

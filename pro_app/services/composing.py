@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from pro_app.core.licence import PHONE, Wordings
 from pro_app.delivery import Misconfigured
 from pro_app.models import Assessment, Participant, Submission
 from pro_app.services import status
@@ -16,15 +17,15 @@ from pro_app.services.post_office import Address, PostOffice
 
 LAST_DAY = timedelta(days=1)  # so near to closing a push asks not to wait for the phone to wake
 
-Withheld = Mapping[int, Collection[tuple[str, str]]]  # by study: instruments with languages
+ByStudy = Mapping[int, Wordings]
 Waiting = Mapping[int, tuple[int, datetime]]  # by participant: how many, and the first closing
 
 
 def compose(
-    office: PostOffice, session: sa.Connection, work: Work, withheld: Withheld, now: datetime
+    office: PostOffice, session: sa.Connection, work: Work, wordings: ByStudy, now: datetime
 ) -> None:
     """Write the work's messages: those that cannot be written have their answer at once."""
-    waiting = _waiting(session, work.outgoing, withheld, now)
+    waiting = _waiting(session, work.outgoing, wordings, now)
     for outgoing in work.outgoing:
         row = outgoing.rows[0]
         count, closes_at = waiting.get(outgoing.participant_id, (1, row.closes_at))
@@ -72,7 +73,7 @@ def _asks_urgently(outgoing: Outgoing) -> bool:
 
 
 def _waiting(
-    session: sa.Connection, outgoing: Sequence[Outgoing], withheld: Withheld, now: datetime
+    session: sa.Connection, outgoing: Sequence[Outgoing], wordings: ByStudy, now: datetime
 ) -> Waiting:
     """How many sets of questions each person finds open, and when the first of them closes."""
     if not outgoing:
@@ -82,6 +83,7 @@ def _waiting(
             Assessment.participant_id,
             Assessment.closes_at,
             Participant.study_id,
+            Participant.site_id,
             Assessment.instrument,
             Participant.language,
             status.begun,
@@ -97,8 +99,8 @@ def _waiting(
         )
     )
     found: dict[int, tuple[int, datetime]] = {}
-    for participant_id, closes_at, study_id, instrument, language, begun in rows:
-        if begun or (instrument, language) not in withheld[study_id]:
+    for participant_id, closes_at, study_id, site_id, instrument, language, begun in rows:
+        if begun or wordings[study_id].offered(instrument, language, PHONE, now, site_id):
             count, first = found.get(participant_id, (0, closes_at))
             found[participant_id] = (count + 1, min(first, closes_at))
     return found

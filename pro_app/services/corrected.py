@@ -22,6 +22,15 @@ from pro_app.models import (
     Submission,
 )
 
+# approved ones; those of one participant are made one after another, so their ids are in order
+_DECIDED = (
+    sa.select(Correction)
+    .join(Correction.decision)
+    .where(CorrectionDecision.outcome == APPROVED)
+    .options(contains_eager(Correction.decision))
+    .order_by(CorrectionDecision.id)
+)
+
 
 def of_participant(session: Session, participant_id: int) -> dict[int, tuple[Correction, ...]]:
     """A participant's approved corrections by submission, in order."""
@@ -30,8 +39,14 @@ def of_participant(session: Session, participant_id: int) -> dict[int, tuple[Cor
 
 def of_study(session: Session, study_id: int) -> dict[int, tuple[Correction, ...]]:
     """A study's approved corrections by submission, in order."""
-    people = sa.select(Participant.id).where(Participant.study_id == study_id)
-    return _by_submission(_approved(session, Assessment.participant_id.in_(people)))
+    # asked of each correction, of which there are few: SQLite would begin with all assessments
+    own = (
+        sa.select(Participant.id)
+        .join(Assessment, Assessment.participant_id == Participant.id)
+        .join(Submission, Submission.assessment_id == Assessment.id)
+        .where(Submission.id == Correction.submission_id, Participant.study_id == study_id)
+    )
+    return _by_submission(session.scalars(_DECIDED.where(own.exists())))
 
 
 def _by_submission(corrections: Iterable[Correction]) -> dict[int, tuple[Correction, ...]]:
@@ -47,15 +62,10 @@ def of_submission(session: Session, submission_id: int) -> Sequence[Correction]:
 
 
 def _approved(session: Session, where: sa.ColumnElement[bool]) -> Sequence[Correction]:
-    # decisions of one participant are made one after another, so their ids are in their order
     return session.scalars(
-        sa.select(Correction)
-        .join(Correction.decision)
-        .join(Submission, Submission.id == Correction.submission_id)
+        _DECIDED.join(Submission, Submission.id == Correction.submission_id)
         .join(Assessment, Assessment.id == Submission.assessment_id)
-        .where(CorrectionDecision.outcome == APPROVED, where)
-        .options(contains_eager(Correction.decision))
-        .order_by(CorrectionDecision.id)
+        .where(where)
     ).all()
 
 

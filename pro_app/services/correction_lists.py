@@ -14,7 +14,7 @@ from pro_app.models import (
     Participant,
     Submission,
 )
-from pro_app.services.studies import CurrentStudy
+from pro_app.services.studies import CurrentStudy, counted
 
 # with all that a list tells of a request: decision, submission, assessment, participant, requester
 _requests = (
@@ -70,5 +70,5 @@ def decided(
 
 
 def _of_sites(study: CurrentStudy, site_ids: Collection[int] | None) -> sa.Select[Correction]:
-    found = _requests.where(Participant.study_id == study.id)
+    found = _requests.where(counted(study))
     return found if site_ids is None else found.where(Participant.site_id.in_(site_ids))

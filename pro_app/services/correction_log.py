@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,36 +19,73 @@ from pro_app.models import (
     Submission,
 )
 from pro_app.services import submissions
-from pro_app.services.studies import CurrentStudy
+from pro_app.services.studies import CurrentStudy, counted
 
-COLUMNS = {
-    "study": "study code",
-    "site": "site code",
-    "participant": "study number",
-    "timepoint": "timepoint of the protocol",
-    "occurrence": "1, or 2 and more for a repeated timepoint",
-    "instrument": "instrument code",
-    "receipt": "receipt of the submission, as shown to the participant",
-    "correction": "the correction's id, as in the exports of answers and scores",
-    "kind": "answer, or wrong_timepoint or wrong_participant for the whole submission",
-    "field": "item, or timepoint or participant",
-    "old": "value in force when it was asked for: a code, skipped, not_applicable, or a place",
-    "new": "value asked for, likewise; void: belongs nowhere",
-    "originator": "whose wish it is: participant or site",
-    "requester": "name of the person of staff who asked for it",
-    "requested_at": "when; study zone with offset",
-    "reason_code": "mistaken_tap, misunderstood, transcription, technical, mix_up or other",
-    "reason": "the reason in words",
-    "evidence": "reference to the source record",
-    "confirmation": "that and how the participant confirmed the new answer",
-    "confirmed_on": "day of the participant's confirmation",
-    "state": "requested, approved, rejected or retracted",
-    "signer": "name of the investigator who signed the decision, or of who retracted",
-    "meaning": "what the signature was said to mean",
-    "comment": "the decision's reason",
-    "decided_at": "when; study zone with offset",
-    "signature": "SHA-256 over request, submission, decision and signer; empty if not signed",
-}
+
+def meanings(_: Callable[[str], str]) -> dict[str, str]:
+    """The columns of the log in their order, and what they mean, by the words of `_`."""
+    return {
+        "study": _("study code"),
+        "site": _("site code"),
+        "participant": _("study number"),
+        "timepoint": _("timepoint of the protocol"),
+        "occurrence": _("1, or 2 and more for a repeated timepoint"),
+        "instrument": _("instrument code"),
+        "receipt": _("receipt of the submission, as shown to the participant"),
+        "correction": _("the correction's id, as in the exports of answers and scores"),
+        "kind": _("what is wrong"),
+        "field": _("the item, or the place that is wrong"),
+        "old": _("value when it was asked for: a code, a state or a place"),
+        "new": _("value asked for, likewise"),
+        "originator": _("whose wish it is"),
+        "requester": _("name of the person of staff who asked for it"),
+        "requested_at": _("when; study zone with offset"),
+        "reason_code": _("the reason"),
+        "reason": _("the reason in words"),
+        "evidence": _("reference to the source record"),
+        "confirmation": _("that and how the participant confirmed the new answer"),
+        "confirmed_on": _("day of the participant's confirmation"),
+        "state": _("what became of it"),
+        "signer": _("name of the investigator who signed the decision, or of who retracted"),
+        "meaning": _("what the signature was said to mean"),
+        "comment": _("the decision's reason"),
+        "decided_at": _("when; study zone with offset"),
+        "signature": _(
+            "SHA-256 over request, submission, decision and signer; empty if not signed"
+        ),
+    }
+
+
+def codes(_: Callable[[str], str]) -> dict[str, dict[str, str]]:
+    """What the codes of its columns mean, likewise."""
+    return {
+        "kind": {
+            "answer": _("An answer is wrong"),
+            "wrong_timepoint": _("It was filed at the wrong timepoint"),
+            "wrong_participant": _("It belongs to another participant"),
+        },
+        "originator": {
+            "participant": _("It is the participant's wish"),
+            "site": _("It is the site's wish"),
+        },
+        "reason_code": {
+            "mistaken_tap": _("tapped by mistake"),
+            "misunderstood": _("the question was misunderstood"),
+            "transcription": _("copied wrongly from paper"),
+            "technical": _("a technical fault"),
+            "mix_up": _("people or visits were mixed up"),
+            "other": _("another reason"),
+        },
+        "state": {
+            "requested": _("waits for a decision"),
+            "approved": _("approved"),
+            "rejected": _("rejected"),
+            "retracted": _("taken back"),
+        },
+    }
+
+
+AT_ONCE = 1_000
 _requester = aliased(Staff)
 _rows = (
     sa.select(
@@ -88,9 +125,15 @@ _rows = (
 )
 
 
-def rows(session: Session, study: CurrentStudy) -> Iterator[dict[str, Any]]:
-    """Every correction of a study, by participant and time; moments still in UTC."""
-    wanted = _rows.where(Participant.study_id == study.id)
-    for row in session.execute(wanted.execution_options(yield_per=1_000)).mappings():
-        receipt = submissions.short(row["receipt"])
-        yield {"study": study.definition.code, **row, "receipt": receipt}
+def chunks(
+    session: Session, study: CurrentStudy, where: Sequence[sa.ColumnElement[bool]]
+) -> Iterator[list[dict[str, Any]]]:
+    """The corrections of a study, by participant and time, some thousand at a time; `where` are
+    conditions on assessment, participant and site."""
+    wanted = _rows.where(counted(study), *where)
+    code = study.definition.code
+    with session.execute(wanted.execution_options(yield_per=AT_ONCE)) as found:
+        for part in found.mappings().partitions():
+            yield [
+                {"study": code, **row, "receipt": submissions.short(row["receipt"])} for row in part
+            ]

@@ -22,7 +22,6 @@ from pro_app.core.library import Library
 from pro_app.core.scoring import score
 from pro_app.models import (
     Assessment,
-    CorrectedScore,
     Correction,
     CorrectionDecision,
     Staff,
@@ -33,6 +32,7 @@ from pro_app.services import (
     audit,
     corrected,
     correction_checks,
+    score_rows,
     signed_record,
     signing,
     studies,
@@ -316,29 +316,9 @@ def _score_anew(
     codes = {item: one["code"] for item, one in effective(session, held.submission).items()}
     entries = []
     for name in study.scorings(instrument.code):
-        rows: list[dict[str, Any]] = [
-            {
-                "correction_id": correction.id,
-                "scoring": one.scoring,
-                "algorithm": one.algorithm,
-                "scale": one.scale,
-                "value": one.value,
-                "norm_based": one.norm_based,
-                "answered": one.answered,
-                "reason": one.reason,
-                "receipt": one.receipt(),
-            }
-            for one in score(instrument.scorings[name], codes)
-        ]
-        session.execute(sa.insert(CorrectedScore), rows)
-        detail = {
-            "correction": correction.public_id,
-            "digest": signed_record.scores_digest(correction.id, rows),
-        }
-        place = f"assessment/{held.assessment.public_id}"
-        entries.append(
-            audit.Entry("system", "score", place, new=str(rows[0]["algorithm"]), detail=detail)
-        )
+        scores = score(instrument.scorings[name], codes)
+        public_id = held.assessment.public_id
+        entries.append(score_rows.keep_corrected(session, public_id, correction, scores))
     version = studies.definition_of(session, library, study, held.submission.study_version)
     entries += answer_alerts.look(session, version, instrument, held.submission, codes, now)
     if entries:

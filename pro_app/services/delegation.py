@@ -90,7 +90,7 @@ def add(
     grant(session, scope, person.id, role, site_id, now)
     code = None
     if person.password_hash is None and not _elsewhere(session, scope, person.id, now):
-        code = staff.invite(session, person.id, key, now, scope.actor)
+        code = staff.invite(session, person.id, key, now, scope.staff_id)
     return Added(person.public_id, person.name, code)
 
 
@@ -116,7 +116,7 @@ def renew(session: Session, scope: Scope, staff_id: int, key: str, now: datetime
         raise StaffError("elsewhere")
     if not _own(session, scope, staff_id, now):
         raise StaffError("no_role")
-    return staff.invite(session, staff_id, key, now, scope.actor)
+    return staff.invite(session, staff_id, key, now, scope.staff_id)
 
 
 def end_role(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,9 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.models import AuditEntry, Device, JoiningCode, Participant
-from pro_app.services import audit, participants
+from pro_app.services import audit, enrolment, participants, secrets
 from pro_app.services.enrolment_file import ENROLLED
 from pro_app.services.studies import CurrentStudy
+
+
+class CodesMade(Exception):
+    """Somebody has made codes for these people since the page was opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +33,20 @@ class EnrolledFile:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """Somebody of such a file. `coded`: a card was made; `joined`: a phone is there; `gone`: takes
-    part no more, and gets no card."""
+    """Somebody of such a file. `code`: the number of the newest code, 0 if no card was made yet;
+    `joined`: a phone is there; `gone`: takes part no more, and gets no card."""
 
     id: int
     number: str
     language: str
-    coded: bool
+    code: int
     joined: bool
     gone: bool
+
+    @property
+    def coded(self) -> bool:
+        """Whether a card was made."""
+        return self.code > 0
 
     @property
     def waits(self) -> bool:
@@ -51,7 +61,7 @@ def files(
     rows = session.execute(
         sa.select(Participant.created_at, sa.func.count())
         .where(
-            participants.among(study, site_ids),
+            participants.everybody(study, site_ids),
             Participant.created_at.in_(sa.select(AuditEntry.at).where(*_of(study))),
         )
         .group_by(Participant.created_at)
@@ -75,8 +85,10 @@ def people(
     session: Session, study: CurrentStudy, file: EnrolledFile, site_ids: frozenset[int] | None
 ) -> Sequence[Entered]:
     """Who of a file is at these sites, by number."""
-    code = sa.select(JoiningCode.id).where(
-        JoiningCode.participant_id == Participant.id, JoiningCode.kind == "joining"
+    code = (
+        sa.select(sa.func.max(JoiningCode.id))
+        .where(JoiningCode.participant_id == Participant.id, JoiningCode.kind == "joining")
+        .correlate(Participant)
     )
     phone = sa.select(Device.id).where(
         Device.participant_id == Participant.id, Device.revoked_at.is_(None)
@@ -87,11 +99,45 @@ def people(
             Participant.id,
             Participant.number,
             Participant.language,
-            code.exists(),
+            sa.func.coalesce(code.scalar_subquery(), 0),
             phone.exists(),
             gone,
         )
-        .where(participants.among(study, site_ids), Participant.created_at == file.at)
+        .where(participants.everybody(study, site_ids), Participant.created_at == file.at)
         .order_by(Participant.number)
     )
-    return [Entered(*row[:3], *map(bool, row[3:])) for row in rows]
+    return [Entered(*row[:4], *map(bool, row[4:])) for row in rows]
+
+
+def newest_code(people: Sequence[Entered]) -> int:
+    """The number of the newest code of these people: what a page that offers new ones knows."""
+    return max((one.code for one in people), default=0)
+
+
+def make_codes(
+    session: Session,
+    people: Sequence[Entered],
+    codes: Sequence[secrets.Code],
+    known: int,
+    now: datetime,
+    actor: str,
+) -> list[tuple[Entered, str]]:
+    """Give each of these people a code, all in the caller's transaction; whoever has left the
+    study meanwhile gets none.
+
+    `known` is what `newest_code` said when the codes were asked for. Raises CodesMade when there
+    are newer ones, which somebody may be printing: they are not made dead unseen.
+    """
+    for one in sorted(people, key=lambda one: one.id):
+        audit.lock_stream(session, one.id)
+    newest = sa.select(sa.func.max(JoiningCode.id)).where(
+        JoiningCode.participant_id.in_([one.id for one in people]), JoiningCode.kind == "joining"
+    )
+    if (session.scalar(newest) or 0) > known:
+        raise CodesMade
+    given = []
+    for one, code in zip(people, codes, strict=True):
+        with suppress(enrolment.EnrolmentError):
+            enrolment.issue_code(session, one.id, "", now, actor=actor, made=code)
+            given.append((one, code.text))
+    return given

@@ -52,17 +52,21 @@ def add_participant(
     enrolled_on: date | None = None,
     consent: Consent | None = None,
     actor: str = "site",
+    is_test: bool = False,
 ) -> Participant:
     """Enrol a participant, on an earlier day if entered afterwards, and place the assessments.
 
-    A live study enrols nobody without a consent; where there is none the trail says so. Raises
-    EnrolmentError naming what is wrong.
+    `is_test`: no person of the study, but somebody who tries it, see `studies.counted`; in a study
+    that is not live everybody is. It is never changed: who was enrolled as a test by mistake is
+    enrolled anew. A live study enrols nobody else without a consent; where there is none the trail
+    says so. Raises EnrolmentError naming what is wrong.
     """
     definition = study.definition
     fault = number_fault(definition, site_code, number) or language_fault(definition, language)
     if fault is not None:
         raise EnrolmentError(fault)
-    if consent is None and definition.status == "live":
+    is_test = is_test or not study.is_live
+    if consent is None and not is_test:
         raise EnrolmentError("a live study needs the version and the day of the consent")
     site = session.scalar(sa.select(Site).where(Site.study_id == study.id, Site.code == site_code))
     if site is None:
@@ -80,15 +84,16 @@ def add_participant(
     if session.scalar(taken) is not None:
         raise EnrolmentError(f"the study number {number} is taken")
     participant = Participant(
-        study_id=study.id, site_id=site.id, number=number, language=language, created_at=now
-    )
+        study_id=study.id, site_id=site.id, number=number, language=language, created_at=now,
+        is_test=is_test,
+    )  # fmt: skip
     if consent is not None:
         participant.consent_version, participant.consent_on = consent.version, consent.on
     session.add(participant)
     session.flush()
     session.add(AnchorDate(participant_id=participant.id, anchor=ENROLMENT, day=day))
     session.flush()
-    entry = enrolled_entry(number, language, day, consent, actor)
+    entry = enrolled_entry(number, language, day, consent, actor, is_test)
     audit.record(session, audit.participant_stream(participant.id), now, [entry])
     schedule.enter(session, study, [participant.id], now)
     reminders.plan_for(session, study, [participant.id], now)
@@ -115,12 +120,13 @@ def language_fault(definition: StudyDefinition, language: str) -> str | None:
 
 
 def enrolled_entry(
-    number: str, language: str, day: date, consent: Consent | None, actor: str
+    number: str, language: str, day: date, consent: Consent | None, actor: str, is_test: bool
 ) -> audit.Entry:
     """What the trail tells of an enrolment."""
     told = "not recorded" if consent is None else consent.told()
     detail = {
         "number": number, "language": language, ENROLMENT: day.isoformat(), "consent": told,
+        "test": is_test,
     }  # fmt: skip
     return audit.Entry(actor, "enrol", "participant", detail=detail)
 
@@ -136,20 +142,23 @@ def issue_code(
     maker_id: int | None = None,
     life: timedelta | None = None,
     actor: str = "site",
+    made: secrets.Code | None = None,
 ) -> str:
     """A new code; every older one of its kind is dead, and with `phone_lost` every phone and
     passkey.
 
     The site makes it (`actor`), or the participant on the device `maker_id`. A `recovery` code is
-    longer and lives for long; `life` is for one that lives otherwise. Raises EnrolmentError for
-    who takes no part any more, and in a live study for who has no consent on record.
+    longer and lives for long; `life` is for one that lives otherwise; `made` is a code made
+    before. Raises EnrolmentError, before anything is written, for who takes no part any more, and
+    in a live study for who has no consent on record and is no test.
     """
     participant = audit.lock_participant(session, participant_id)
     if participant.died_at is not None:
         raise EnrolmentError(f"{participant.number} has died")
     if participant.withdrawn_at is not None:
         raise EnrolmentError(f"{participant.number} has withdrawn; readmit first")
-    if consent_of(participant) is None and _is_live(session, participant.study_id):
+    consented = participant.is_test or consent_of(participant) is not None
+    if not consented and _is_live(session, participant.study_id):
         raise EnrolmentError(f"{participant.number} has no consent on record")
     recovery = kind == "recovery"
     _replace_codes(session, participant_id, now, kind)
@@ -161,12 +170,13 @@ def issue_code(
         .where(CodeRequest.participant_id == participant_id, CodeRequest.handled_at.is_(None))
         .values(handled_at=now)
     )
-    code = secrets.new_code(secrets.RECOVERY_LENGTH if recovery else secrets.CODE_LENGTH)
+    length = secrets.RECOVERY_LENGTH if recovery else secrets.CODE_LENGTH
+    code = made or secrets.hashed_code(key, length)
     session.add(
         JoiningCode(
             participant_id=participant_id,
             kind=kind,
-            code_hash=secrets.code_hash(code, key),
+            code_hash=code.hashed,
             created_at=now,
             expires_at=now + (life or (RECOVERY_LIFE if recovery else CODE_LIFE)),
             maker_id=maker_id,
@@ -178,7 +188,7 @@ def issue_code(
     detail = {"kind": kind} if recovery else {}
     entry = audit.Entry(actor, "issue_code", "participant", detail=detail)
     audit.record(session, audit.participant_stream(participant_id), now, [entry])
-    return code
+    return code.text
 
 
 def _is_live(session: Session, study_id: int) -> bool:

@@ -1,7 +1,8 @@
 """Enrolling many people by a file: it is checked as a whole, and then all or nobody is enrolled.
 
 One line a person; the columns are `number`, `site`, `language`, `consent_version`, `consent_on`,
-and if wanted the days of anchors by the anchor's code (`enrolment`, `infusion`) and `email`.
+and if wanted the days of anchors by the anchor's code (`enrolment`, `infusion`), `email`, and
+`test`: `yes` for who is no person of the study but tries it, and needs no consent.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from pro_app.services.vault import Vault
 
 NEEDED = ("number", "site", "language", "consent_version", "consent_on")
 EMAIL = "email"
+TEST = "test"
+CONSENT = frozenset({"consent_version", "consent_on"})
+YES_OR_NO = ("yes", "no", "")
 ENROLLED = "enrol_file"  # what the study's trail calls it
 CHUNK = 500  # people written by one statement, and placed in one transaction
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -50,9 +54,10 @@ class Entrant:
     number: str
     site_id: int
     language: str
-    consent: Consent
+    consent: Consent | None
     days: dict[str, date]  # of the anchors, that of enrolment among them
     email: str
+    is_test: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ def check(
     `sites` are the codes of those where the person who asks may enrol; None: at all.
     """
     anchors = [one.code for one in study.definition.anchors]
-    table = read_table(data, NEEDED, [*anchors, EMAIL])
+    table = read_table(data, NEEDED, [*anchors, EMAIL, TEST])
     faults = list(table.faults)
     entrants = []
     if set(NEEDED) <= set(table.columns):
@@ -101,6 +106,7 @@ class _Checking:
         allowed: Collection[str] | None,
     ) -> None:
         self.definition = study.definition
+        self.is_live = study.is_live
         self.today = now.astimezone(self.definition.zone).date()
         self.anchors = [one.code for one in self.definition.anchors]
         rows = session.execute(sa.select(Site.code, Site.id).where(Site.study_id == study.id))
@@ -124,7 +130,7 @@ class _Checking:
             yield fault(line.number, column, value, code, **about)
 
         if not value:
-            if column in NEEDED:
+            if column in NEEDED and not (column in CONSENT and _needs_no_consent(line)):
                 yield from wrong("missing")
         elif column == "number":
             yield from self._of_number(line, value, wrong)
@@ -147,6 +153,8 @@ class _Checking:
                 yield from wrong("future")
         elif column == EMAIL and reach.email_fault(value):
             yield from wrong("email")
+        elif column == TEST and value not in YES_OR_NO:
+            yield from wrong("yes_no")
 
     def _of_number(
         self, line: Line, number: str, wrong: Callable[..., Iterator[Fault]]
@@ -166,14 +174,26 @@ class _Checking:
         """The person of a line without faults."""
         cells = line.cells
         days = {code: date.fromisoformat(cells[code]) for code in self.anchors if cells.get(code)}
+        signed = all(cells[name] for name in CONSENT)
+        on = cells["consent_on"]
         return Entrant(
             number=cells["number"],
             site_id=self.sites[cells["site"]],
             language=cells["language"],
-            consent=Consent(cells["consent_version"], date.fromisoformat(cells["consent_on"])),
+            consent=Consent(cells["consent_version"], date.fromisoformat(on)) if signed else None,
             days={ENROLMENT: self.today} | days,
             email=cells.get(EMAIL, ""),
+            is_test=_says_test(line) or not self.is_live,
         )
+
+
+def _says_test(line: Line) -> bool:
+    return line.cells.get(TEST) == "yes"
+
+
+def _needs_no_consent(line: Line) -> bool:
+    """Whether both columns of the consent may be empty; one alone may not."""
+    return _says_test(line) and not any(line.cells[name] for name in CONSENT)
 
 
 def _day(text: str) -> date | None:
@@ -285,15 +305,16 @@ def _row(study: CurrentStudy, one: Entrant, now: datetime) -> dict[str, Any]:
         "site_id": one.site_id,
         "number": one.number,
         "language": one.language,
-        "consent_version": one.consent.version,
-        "consent_on": one.consent.on,
+        "consent_version": None if one.consent is None else one.consent.version,
+        "consent_on": None if one.consent is None else one.consent.on,
+        "is_test": one.is_test,
         "created_at": now,
     }
 
 
 def _entries(one: Entrant, actor: str) -> Iterator[audit.Entry]:
     day = one.days[ENROLMENT]
-    yield enrolment.enrolled_entry(one.number, one.language, day, one.consent, actor)
+    yield enrolment.enrolled_entry(one.number, one.language, day, one.consent, actor, one.is_test)
     for anchor, known in one.days.items():
         if anchor != ENROLMENT:
             new = known.isoformat()

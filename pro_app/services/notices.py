@@ -85,6 +85,18 @@ class Notices:
             ),
         )
 
+    def account_invited(self, language: str) -> Words:
+        """An invitation was made for an account of the staff that is open."""
+        gettext = self._catalogues[language].gettext
+        return Words(
+            gettext("An invitation to open your account anew"),
+            gettext(
+                "Somebody was given an invitation that opens your account anew. If you asked for "
+                "it, there is nothing to do. If you did not, tell your administrators at once, "
+                "and look at your account:"
+            ),
+        )
+
     def app_name(self, language: str) -> str:
         """What the installed app is called under its icon and above its messages."""
         return self._catalogues[language].gettext("My answers")

@@ -10,7 +10,9 @@ from typing import Any
 from pro_app.core.assessment import Facts
 from pro_app.core.instruments import Instrument
 from pro_app.core.library import Library
+from pro_app.core.licence import INTERVIEW
 from pro_app.core.schedule import DAY, local
+from pro_app.core.wording import Wording
 from pro_app.models import Transcription
 from pro_app.services.assessments import Known
 from pro_app.services.by_staff import Refusal, free_text
@@ -30,12 +32,70 @@ class TranscriptionError(Refusal):
 @dataclass(frozen=True, slots=True)
 class Paper:
     """What the paper says beside the answers: the day and perhaps the time of completing it, by
-    the clocks of the study, its language, and where its scan is kept."""
+    the clocks of the study, its language, and where its scan is kept. `wording` is the code at
+    its foot, the beginning of the wording's fingerprint; empty where it has none."""
 
     completed_on: date
     language: str
     completed_time: time | None = None
     reference: str = ""
+    wording: str = ""
+
+
+SHORTEST = 8  # characters of a fingerprint that name a wording
+
+
+def versions(study: CurrentStudy, instrument: str) -> list[Wording]:
+    """Every wording of an instrument that a paper of the study may have, by language and the
+    newest first: the licensed ones, and but for live studies the one that is shipped."""
+    found: dict[str, Wording] = {}
+    wordings, live = study.wordings, study.definition.status == "live"
+    for language in study.definition.languages:
+        licences = [one for one in wordings.of(instrument, language) if one.modes]
+        for one in sorted(licences, key=lambda one: (one.from_on, one.id), reverse=True):
+            found.setdefault(one.wording, wordings.stored[one.wording])
+        shipped = None if live else wordings.library.wording(instrument, language)
+        if shipped is not None:
+            found.setdefault(shipped.fingerprint, shipped)
+    return list(found.values())
+
+
+def read_from(
+    study: CurrentStudy, instrument: str, paper: Paper, now: datetime, site_id: int | None = None
+) -> Wording:
+    """The wording on the paper: the one whose code stands at its foot; without a code the one
+    that was read on its day at the site. Raises TranscriptionError."""
+    if not paper.wording:
+        found = _of_the_day(study, instrument, paper, site_id)
+        found = found or study.wordings.reading(instrument, paper.language, now)
+        live = study.definition.status == "live"
+        if found is None or (live and found.kind == "demonstration"):  # as in `versions`
+            raise TranscriptionError(f"there is no wording in {paper.language}", "language")
+        return found
+    named = [
+        one
+        for one in versions(study, instrument)
+        if one.language == paper.language and one.fingerprint.startswith(paper.wording)
+    ]
+    if len(named) != 1 or len(paper.wording) < SHORTEST:
+        raise TranscriptionError(f"no wording in {paper.language} has this code", "wording")
+    return named[0]
+
+
+def _of_the_day(
+    study: CurrentStudy, instrument: str, paper: Paper, site_id: int | None
+) -> Wording | None:
+    """The newest licensed wording that had begun by the paper's day, whenever it was stored: paper
+    is printed elsewhere, too. Before any, but for a live study, the shipped one."""
+    begun = [
+        one
+        for one in study.wordings.of(instrument, paper.language)
+        if one.modes and one.site in {None, site_id} and one.from_on <= paper.completed_on
+    ]
+    if begun:
+        return study.wordings.stored[max(begun, key=lambda one: (one.from_on, one.id)).wording]
+    live = study.definition.status == "live"
+    return None if live else study.wordings.library.wording(instrument, paper.language)
 
 
 def put(
@@ -48,9 +108,7 @@ def put(
 ) -> None:
     """Take over what the paper says beside the answers. Raises TranscriptionError for a moment
     or language that cannot be."""
-    wording = library.wording(known.instrument, paper.language)
-    if wording is None:
-        raise TranscriptionError(f"there is no wording in {paper.language}", "language")
+    wording = read_from(study, known.instrument, paper, now, known.site_id)
     row.completed_on, row.completed_time = paper.completed_on, paper.completed_time
     row.reference = free_text(paper.reference, TranscriptionError, 120)
     row.language, row.wording = paper.language, wording.fingerprint
@@ -62,6 +120,15 @@ def put(
     if future:
         raise TranscriptionError("the moment of completing it lies in the future", "future")
     must_be_expected(study, known.facts, row, now)
+
+
+def must_be_read_out(study: CurrentStudy, known: Known, row: Transcription, now: datetime) -> None:
+    """Raises TranscriptionError if no licence of a live study permits an interview at the site; it
+    is asked when one begins, and what was answered is never refused."""
+    at = moment_of(study, known.facts, row, now)
+    offered = study.wordings.offered(known.instrument, row.language, INTERVIEW, at, known.site_id)
+    if study.definition.status == "live" and offered is None:
+        raise TranscriptionError(f"nothing may be read out in {row.language}", "language")
 
 
 def told(row: Transcription) -> dict[str, Any]:

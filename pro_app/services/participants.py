@@ -23,7 +23,7 @@ from pro_app.models import (
 )
 from pro_app.services import assessments, phone_remarks, sessions
 from pro_app.services.reminders import is_paused
-from pro_app.services.studies import CurrentStudy
+from pro_app.services.studies import CurrentStudy, counted, of_kind
 from pro_app.services.submissions import Outcome
 
 PRESSED = {  # what became of a press on Submit that sealed nothing
@@ -40,9 +40,17 @@ def find(session: Session, study_id: int, number: str) -> Participant | None:
 
 
 def among(study: CurrentStudy, site_ids: frozenset[int] | None) -> sa.ColumnElement[bool]:
-    """The study's participants at these sites; None: at all of them."""
-    of_study = Participant.study_id == study.id
-    return of_study if site_ids is None else of_study & Participant.site_id.in_(sorted(site_ids))
+    """The study's participants at these sites, of those who count; None: at all of them."""
+    if site_ids is None:
+        return counted(study)
+    return everybody(study, site_ids) & of_kind(study)
+
+
+def everybody(study: CurrentStudy, site_ids: frozenset[int] | None) -> sa.ColumnElement[bool]:
+    """The study's participants at these sites, people and test participants: for what tells each
+    of them apart, and never for counts."""
+    own = Participant.study_id == study.id
+    return own if site_ids is None else own & Participant.site_id.in_(sorted(site_ids))
 
 
 def numbers(
@@ -93,12 +101,14 @@ def sites(session: Session, study_id: int, covered: frozenset[int] | None) -> Se
     return session.scalars(found).all()
 
 
-def counts(session: Session, study_id: int, covered: frozenset[int] | None) -> Mapping[str, int]:
+def counts(
+    session: Session, study: CurrentStudy, covered: frozenset[int] | None
+) -> Mapping[str, int]:
     """How many people were ever enrolled, by the code of each site that is covered."""
     found = (
         sa.select(Site.code, sa.func.count(Participant.id).label("people"))
-        .outerjoin(Participant, Participant.site_id == Site.id)
-        .where(Site.study_id == study_id)
+        .outerjoin(Participant, (Participant.site_id == Site.id) & counted(study))
+        .where(Site.study_id == study.id)
         .group_by(Site.code)
     )
     if covered is not None:
@@ -118,7 +128,7 @@ class Line:
 def lines(session: Session, study: CurrentStudy, library: Library, now: datetime) -> Iterator[Line]:
     """Every participant of a study by number, with what needs the site's attention."""
     found = session.scalars(
-        sa.select(Participant).where(Participant.study_id == study.id).order_by(Participant.number)
+        sa.select(Participant).where(counted(study)).order_by(Participant.number)
     )
     of_phones = phone_remarks.of_study(session, study)
     pressed = _pressed(session, study)
@@ -181,7 +191,7 @@ def _pressed(session: Session, study: CurrentStudy) -> Mapping[int, str]:
         .join(Participant, Participant.id == Assessment.participant_id)
         .outerjoin(Submission, Submission.assessment_id == Assessment.id)
         .where(
-            Participant.study_id == study.id,
+            counted(study),
             Submission.id.is_(None),
             SubmitOperation.outcome.in_([one.value for one in PRESSED]),
         )
@@ -198,7 +208,7 @@ def _assessment_remarks(
     pressed: Mapping[int, str],
     now: datetime,
 ) -> Iterator[str]:
-    withheld = library.withheld(study.definition)
+    withheld = study.wordings.withheld
     for known in assessments.of_participant(session, participant.id, withheld):
         state = known.status(now, study.definition.grace)
         remark = f"{known.timepoint} {known.instrument}: {state.value.replace('_', ' ')}"

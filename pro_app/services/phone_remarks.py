@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from pro_app.core.assessment import Doubt
 from pro_app.models import Answer, Assessment, Device, Loss, Participant, SubmitOperation
-from pro_app.services.studies import CurrentStudy
+from pro_app.services.studies import CurrentStudy, counted
 
 Remark = tuple[int, str]  # participant and text
 
@@ -22,10 +22,10 @@ def of_study(session: Session, study: CurrentStudy) -> Mapping[int, Sequence[str
     zone = study.definition.zone
     found: dict[int, list[str]] = defaultdict(list)
     for participant_id, text in (
-        *_waiting(session, study.id, zone),
-        *_lost(session, study.id, zone),
-        *_unkept(session, study.id),
-        *_doubtful(session, study.id),
+        *_waiting(session, study, zone),
+        *_lost(session, study, zone),
+        *_unkept(session, study),
+        *_doubtful(session, study),
     ):
         found[participant_id].append(text)
     return found
@@ -43,12 +43,12 @@ def heard_again() -> sa.ColumnElement[bool]:
     return later.correlate(Device).exists()
 
 
-def _waiting(session: Session, study_id: int, zone: ZoneInfo) -> Iterator[Remark]:
+def _waiting(session: Session, study: CurrentStudy, zone: ZoneInfo) -> Iterator[Remark]:
     """What a phone said of answers that have not arrived."""
     rows = session.execute(
         sa.select(Device.participant_id, Device.unsent, Device.unsent_at, Device.revoked_at)
         .join(Participant, Participant.id == Device.participant_id)
-        .where(Participant.study_id == study_id, Device.unsent > 0, ~heard_again())
+        .where(counted(study), Device.unsent > 0, ~heard_again())
         .order_by(Device.id)
     )
     for participant_id, unsent, since, revoked_at in rows:
@@ -58,13 +58,13 @@ def _waiting(session: Session, study_id: int, zone: ZoneInfo) -> Iterator[Remark
         yield participant_id, f"{answers} on {phone}{moment}"
 
 
-def _lost(session: Session, study_id: int, zone: ZoneInfo) -> Iterator[Remark]:
+def _lost(session: Session, study: CurrentStudy, zone: ZoneInfo) -> Iterator[Remark]:
     missing = Loss.count - Loss.arrived
     rows = session.execute(
         sa.select(Device.participant_id, missing, Loss.noticed_at)
         .join(Device, Device.id == Loss.device_id)
         .join(Participant, Participant.id == Device.participant_id)
-        .where(Participant.study_id == study_id, missing > 0)
+        .where(counted(study), missing > 0)
         .order_by(Loss.id)
     )
     for participant_id, count, noticed_at in rows:
@@ -73,12 +73,12 @@ def _lost(session: Session, study_id: int, zone: ZoneInfo) -> Iterator[Remark]:
         yield participant_id, f"{answers} lost on a phone on {day:%Y-%m-%d}"
 
 
-def _unkept(session: Session, study_id: int) -> Iterator[Remark]:
+def _unkept(session: Session, study: CurrentStudy) -> Iterator[Remark]:
     rows = session.scalars(
         sa.select(Device.participant_id)
         .join(Participant, Participant.id == Device.participant_id)
         .where(
-            Participant.study_id == study_id,
+            counted(study),
             Device.persisted.is_(False),
             Device.revoked_at.is_(None),
         )
@@ -88,7 +88,7 @@ def _unkept(session: Session, study_id: int) -> Iterator[Remark]:
         yield participant_id, "phone may delete unsent answers"
 
 
-def _doubtful(session: Session, study_id: int) -> Iterator[Remark]:
+def _doubtful(session: Session, study: CurrentStudy) -> Iterator[Remark]:
     """Answers and presses on Submit whose moments are to be looked at, by kind of doubt."""
     told: dict[tuple[int, str], tuple[int, int]] = {}
     for table in (Answer, SubmitOperation):
@@ -101,7 +101,7 @@ def _doubtful(session: Session, study_id: int) -> Iterator[Remark]:
             )
             .join(Assessment, Assessment.id == table.assessment_id)
             .join(Participant, Participant.id == Assessment.participant_id)
-            .where(Participant.study_id == study_id, table.doubt.is_not(None))
+            .where(counted(study), table.doubt.is_not(None))
             .group_by(Assessment.participant_id, table.doubt)
         )
         for participant_id, doubt, count, skew in rows:

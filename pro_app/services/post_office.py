@@ -89,9 +89,8 @@ class PostOffice:
         text = self.notices.letter(language, words, f"{self.public_url}/")
         return self._letter(public_id, self.vault.unlock(email), words.title, text, language)
 
-    def account_letter(self, public_id: str, email: str, language: str) -> Letter:
-        """An e-mail to a person of the staff: something that opens the account was changed."""
-        words = self.notices.account(language)
+    def account_letter(self, public_id: str, email: str, language: str, words: Words) -> Letter:
+        """An e-mail to a person of the staff about what opens the account."""
         text = f"{words.text}\n\n{self.public_url}/staff/account/\n"
         return self._letter(public_id, email, words.title, text, language)
 

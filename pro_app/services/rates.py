@@ -132,7 +132,7 @@ def _opened(
 ) -> sa.Select[*tuple[Any, ...]]:
     """The counts of all assessments that have opened, to be grouped."""
     definition = study.definition
-    withheld = library.withheld(definition)
+    withheld = study.wordings.withheld
     submitted = Assessment.sealed_late.is_not(None)
     calendar = Assessment.timepoint.in_(_calendar(definition))
     return (

@@ -25,7 +25,7 @@ from pro_app.models import Call as LoggedCall
 from pro_app.services import participants, status
 from pro_app.services.calls import last_of, settled_since
 from pro_app.services.reminders import is_paused
-from pro_app.services.studies import CurrentStudy
+from pro_app.services.studies import CurrentStudy, of_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +187,10 @@ def undone(
         # of many people few have something open: the casts, which PostgreSQL leaves out, keep
         # SQLite from going by the indexes of participants in place of the one of windows
         among = sa.cast(Participant.study_id, sa.Integer) == study.id
+        among &= of_kind(study)
         if site_ids is not None:
             among &= sa.cast(Participant.site_id, sa.Integer).in_(sorted(site_ids))
-    return among & status.undone(now, grace, library.withheld(study.definition))
+    return among & status.undone(now, grace, study.wordings.withheld)
 
 
 def calls(

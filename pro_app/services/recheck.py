@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from pro_app.core.assessment import Facts, Status, not_expected_reason
 from pro_app.core.assessment import status as derive_status
+from pro_app.core.licence import PHONE
 from pro_app.core.reminders import LADDER, Act, Channel, Decision, Due, decide
 from pro_app.core.study import StudyDefinition
 from pro_app.delivery import backoff
@@ -60,6 +61,7 @@ _due = (
         status.begun.label("begun"),
         Submission.submitted_at,
         Participant.study_id,
+        Participant.site_id,
         Participant.language,
         Participant.reminder_minute,
         Participant.withdrawn_at,
@@ -104,14 +106,12 @@ class _Looking:
     ) -> None:
         self.office, self.session, self.lease, self.now = office, session, claimed.lease, now
         self.rows = rows
-        self.definitions = {
-            study_id: studies.current(session, office.library, study_id).definition
+        current = {
+            study_id: studies.current(session, office.library, study_id)
             for study_id in {row.study_id for row in rows}
         }
-        self.withheld = {
-            study_id: office.library.withheld(definition)
-            for study_id, definition in self.definitions.items()
-        }
+        self.definitions = {study_id: one.definition for study_id, one in current.items()}
+        self.wordings = {study_id: one.wordings for study_id, one in current.items()}
         self.days = {row.participant_id: self._day(row.study_id) for row in rows}
         assessments = {row.assessment_id for row in rows}
         self.latest = _latest(session, assessments, now)
@@ -147,7 +147,7 @@ class _Looking:
             self.session.execute(finish_held, self.updates)
         reminders.add_fallback(self.session, self.fallbacks)
         self._make_messages()
-        compose(self.office, self.session, self.result, self.withheld, self.now)
+        compose(self.office, self.session, self.result, self.wordings, self.now)
         return self.result
 
     # --- deciding -------------------------------------------------------------------------------
@@ -167,14 +167,16 @@ class _Looking:
         state = derive_status(facts, self.now, definition.grace)
         if ended and row.submitted_at is None:
             state = Status.NOT_EXPECTED
-        shown = (row.instrument, row.language) not in self.withheld[row.study_id]
+        shown = row.begun or self.wordings[row.study_id].offered(
+            row.instrument, row.language, PHONE, self.now, row.site_id
+        )
         due = Due(
             channel=Channel(row.channel),
             status=state,
             expires_at=row.expires_at,
             ended=ended,
             paused=reminders.is_paused(row.paused_at, row.paused_until, self.now),
-            offered=shown or row.begun,
+            offered=bool(shown),
             later_due=row.planned_for < self.latest[row.assessment_id, row.channel],
             unless_opened=row.step in _unless_opened(definition),
             opened=row.assessment_id in self.opened,

@@ -189,10 +189,7 @@ def _invited(session: Session, now: datetime, ids: Sequence[int]) -> Mapping[int
     """By person, when the living invitation ends."""
     rows = session.execute(
         sa.select(StaffInvitation.staff_id, StaffInvitation.expires_at).where(
-            StaffInvitation.staff_id.in_(ids),
-            StaffInvitation.used_at.is_(None),
-            StaffInvitation.replaced_at.is_(None),
-            StaffInvitation.expires_at > now,
+            StaffInvitation.staff_id.in_(ids), staff.standing(now)
         )
     )
     return {row.staff_id: row.expires_at for row in rows}
@@ -207,3 +204,42 @@ def _signed_in(session: Session, ids: Sequence[int]) -> Mapping[int, datetime]:
         .group_by(StaffSession.staff_id)
     )
     return {row.staff_id: row.latest for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the whole register: a person, a role, where, from when until when."""
+
+    public_id: str
+    name: str
+    email: str
+    trained_on: date | None
+    disabled_at: datetime | None
+    role_id: int
+    role: str
+    site: str | None
+    begins_at: datetime
+    ends_at: datetime | None
+
+
+def lines(session: Session, study_id: int) -> list[Line]:
+    """Everybody who has or had a role in a study."""
+    rows = session.execute(
+        sa.select(
+            Staff.public_id,
+            Staff.name,
+            Staff.email,
+            Staff.trained_on,
+            Staff.disabled_at,
+            StaffRole.id.label("role_id"),
+            StaffRole.role,
+            Site.code.label("site"),
+            StaffRole.begins_at,
+            StaffRole.ends_at,
+        )
+        .join(StaffRole, StaffRole.staff_id == Staff.id)
+        .outerjoin(Site, Site.id == StaffRole.site_id)
+        .where(StaffRole.study_id == study_id)
+        .order_by(Staff.name, Staff.id, StaffRole.id)
+    )
+    return [Line(**row) for row in rows.mappings()]

@@ -2,35 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.models import Assessment, Message, Participant, Reminder, Site
-from pro_app.services.studies import CurrentStudy
+from pro_app.services.studies import CurrentStudy, counted
 
-COLUMNS = {
-    "study": "study code",
-    "site": "site code",
-    "participant": "study number",
-    "timepoint": "timepoint of the protocol",
-    "occurrence": "1, or 2 and more for a repeated timepoint",
-    "instrument": "instrument code",
-    "step": "step of the protocol's reminders",
-    "channel": "push, email, or coordinator (the site's list of people to call)",
-    "state": "planned, sent, listed, failed, cancelled, expired",
-    "reason": "why it was moved, cancelled, failed or expired",
-    "planned_for": "when the protocol has it; study zone with offset",
-    "due_at": "when it is or was due, moved out of quiet hours; study zone with offset",
-    "attempts": "attempts that failed before",
-    "sent_at": "accepted by the push or mail service, or listed; not delivered",
-    "shown_at": "the phone's own word that it showed the message",
-    "opened_at": "the participant opened the message",
-    "message": "the same for reminders that went as one message",
-}
 
+def meanings(_: Callable[[str], str]) -> dict[str, str]:
+    """The columns of the log in their order, and what they mean, by the words of `_`."""
+    return {
+        "study": _("study code"),
+        "site": _("site code"),
+        "participant": _("study number"),
+        "timepoint": _("timepoint of the protocol"),
+        "occurrence": _("1, or 2 and more for a repeated timepoint"),
+        "instrument": _("instrument code"),
+        "step": _("step of the protocol's reminders"),
+        "channel": _("how it goes"),
+        "state": _("what became of it"),
+        "reason": _("why it was moved, cancelled, failed or expired"),
+        "planned_for": _("when the protocol has it; study zone with offset"),
+        "due_at": _("when it is or was due, moved out of quiet hours; study zone with offset"),
+        "attempts": _("attempts that failed before"),
+        "sent_at": _("accepted by the push or mail service, or listed; not delivered"),
+        "shown_at": _("the phone's own word that it showed the message"),
+        "opened_at": _("the participant opened the message"),
+        "message": _("the same for reminders that went as one message"),
+    }
+
+
+def codes(_: Callable[[str], str]) -> dict[str, dict[str, str]]:
+    """What the codes of its columns mean, likewise."""
+    return {
+        "channel": {
+            "push": _("message on the phone"),
+            "email": _("e-mail"),
+            "coordinator": _("list of calls"),
+        },
+        "state": {
+            "planned": _("planned"),
+            "sent": _("sent"),
+            "listed": _("on the list"),
+            "failed": _("could not go"),
+            "cancelled": _("cancelled"),
+            "expired": _("too late to send"),
+        },
+    }
+
+
+AT_ONCE = 1_000
 _rows = (
     sa.select(
         Site.code.label("site"),
@@ -58,8 +82,12 @@ _rows = (
 )
 
 
-def rows(session: Session, study: CurrentStudy) -> Iterator[dict[str, Any]]:
-    """Every reminder of a study, by participant and time; moments still in UTC."""
-    wanted = _rows.where(Participant.study_id == study.id)
-    for row in session.execute(wanted.execution_options(yield_per=1_000)).mappings():
-        yield {"study": study.definition.code, **row}
+def chunks(
+    session: Session, study: CurrentStudy, where: Sequence[sa.ColumnElement[bool]]
+) -> Iterator[list[dict[str, Any]]]:
+    """The reminders of a study, by participant and time, some thousand at a time; `where` are
+    conditions on assessment, participant and site."""
+    wanted = _rows.where(counted(study), *where)
+    with session.execute(wanted.execution_options(yield_per=AT_ONCE)) as found:
+        for part in found.mappings().partitions():
+            yield [{"study": study.definition.code, **row} for row in part]

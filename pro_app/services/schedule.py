@@ -47,10 +47,11 @@ class Diff:
 
 def anchors(session: Session, participant_id: int) -> dict[str, date]:
     """The anchor dates of a participant that are known."""
-    return _anchors(session, [participant_id]).get(participant_id, {})
+    return anchors_of(session, [participant_id]).get(participant_id, {})
 
 
-def _anchors(session: Session, participant_ids: Sequence[int]) -> dict[int, dict[str, date]]:
+def anchors_of(session: Session, participant_ids: Sequence[int]) -> dict[int, dict[str, date]]:
+    """The same of many, by participant."""
     found: dict[int, dict[str, date]] = {}
     rows = session.execute(
         sa.select(AnchorDate.participant_id, AnchorDate.anchor, AnchorDate.day).where(
@@ -143,7 +144,7 @@ def set_anchor(
     if participant.died_at is not None or (withdrawn and not staying):
         ended = "has withdrawn" if withdrawn else "has died"
         raise ScheduleError(f"{participant.number} {ended}")
-    _place_first(session, study, participant, now)
+    place_first(session, study, participant, now)
     diff = preview(session, study, instruments, participant_id, anchor, day)
     if diff.before == day:
         return diff
@@ -167,12 +168,13 @@ def set_anchor(
     return diff
 
 
-def _place_first(
+def place_first(
     session: Session, study: CurrentStudy, participant: Participant, now: datetime
 ) -> None:
-    """Place whom a file enrolled and `enter` has not come to yet; the stream is held."""
+    """Place whom a file enrolled and `enter` has not come to yet, before anything else is placed:
+    whoever has something is taken for placed. The stream is held."""
     own = [participant.id]
-    dated = schedule.ENROLMENT in _anchors(session, own).get(participant.id, {})
+    dated = schedule.ENROLMENT in anchors_of(session, own).get(participant.id, {})
     if participant.scheduled_version is None and dated and not _there(session, own):
         enter(session, study, own, now)
 
@@ -186,7 +188,7 @@ def enter(
 ) -> None:
     """Place new participants' assessments: what has closed by now was never offered. Reminders
     are the planner's."""
-    days = _anchors(session, participant_ids)
+    days = anchors_of(session, participant_ids)
     changes = {
         one: schedule.reconcile(_expected(study.definition, days[one]), {}, study.since)
         for one in participant_ids
@@ -208,11 +210,11 @@ def follow(
     The caller holds their streams. Whatever has closed by now stays as it is; whom a file
     enrolled and `enter` has not come to yet gets what `enter` would have placed.
     """
-    days = _anchors(session, participant_ids)
+    days = anchors_of(session, participant_ids)
     undated = [one for one in participant_ids if schedule.ENROLMENT not in days.get(one, {})]
     if undated:
         _date_enrolments(session, study, undated, now)
-        days = _anchors(session, participant_ids)
+        days = anchors_of(session, participant_ids)
     there = _there(session, participant_ids)
     new = set(unplaced(session, participant_ids)) - there.keys() - set(undated)
     changes: dict[int, list[Change]] = {}

@@ -1,4 +1,4 @@
-"""Scoring a CSV file of answers: what `pro-app score` does.
+"""Scoring a CSV file of answers: what `pro-app score` does, and the researchers' page.
 
 Files of some size go the fast way; what that way does not understand is read row by row, where all
 faults get their names. The output comes into being beside its final place and is renamed when it
@@ -20,7 +20,7 @@ from typing import BinaryIO
 from pro_app.core.instruments import Instrument
 from pro_app.services.score_file_rows import FileRefused, Form, score_rows
 
-__all__ = ["FileRefused", "FileTrouble", "score_file"]
+__all__ = ["FileRefused", "FileTrouble", "score_data", "score_file"]
 
 STANDARD = "-"  # standard input or output
 # Below this many bytes reading row by row is done before NumPy and Polars are loaded.
@@ -44,15 +44,23 @@ def score_file(
     form = Form(instrument, instrument.scorings[scoring])
     data = _read(source)
     with _output(output) as target:
-        if len(data) >= FAST_FROM:
-            # Loading NumPy and Polars takes longer than scoring a small file.
-            from pro_app.services.score_file_fast import score_fast
+        score_data(data, form, target, lenient)
 
-            if score_fast(data, form, target):
-                return
-            target.seek(0)
-            target.truncate()
-        score_rows(data, form, lambda text: target.write(text.encode()), lenient)
+
+def score_data(data: bytes, form: Form, target: BinaryIO, lenient: bool) -> None:
+    """Score a file's bytes into an empty file; see `score_file`.
+
+    `FileRefused` when there are faults: what `target` then holds must be thrown away.
+    """
+    if len(data) >= FAST_FROM:
+        # Loading NumPy and Polars takes longer than scoring a small file.
+        from pro_app.services.score_file_fast import score_fast
+
+        if score_fast(data, form, target):
+            return
+        target.seek(0)
+        target.truncate()
+    score_rows(data, form, lambda text: target.write(text.encode()), lenient)
 
 
 def _read(source: str) -> bytes:

@@ -129,7 +129,7 @@ class _Reader:
                 raise _IrregularError
             columns.append(pl.Series(code, values, nan_to_null=True))
         columns.append(pl.repeat(None, len(ids), dtype=pl.String, eager=True).alias("problems"))
-        # The texts hold two cells each; ids that need quotes never come here.
+        # The texts hold two or three cells each; ids that need quotes never come here.
         output = io.BytesIO()
         pl.DataFrame(columns).write_csv(output, include_header=False, quote_style="never")
         return output.getbuffer()

@@ -10,53 +10,18 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pro_app.core.instruments import Instrument, Item
-from pro_app.core.scoring import Scoring
-from pro_app.core.tables import RowScorer, Tables, build_tables
+from pro_app.core.scoring import Norm, Scoring, norm_based, z_value
+from pro_app.core.tables import Entry, RowScorer, Tables, build_tables
+from pro_app.services.score_file_faults import FileRefused, Problem, Problems, problem
+
+__all__ = ["FileRefused", "Form", "Problems", "read_header", "score_rows"]
 
 ID = "id"
 NOT_APPLICABLE = "NA"
-PROBLEMS_SHOWN = 50
 NUMBER = re.compile(r"\+?0*(\d+)(\.0*)?")
-
-
-class Problem(NamedTuple):
-    """One fault: its physical line (None for the whole file), its column, and what is wrong."""
-
-    line: int | None
-    column: str | None
-    text: str
-
-    def __str__(self) -> str:
-        if self.line is None:
-            return self.text
-        column = f", column {self.column}" if self.column else ""
-        return f"line {self.line}{column}: {self.text}"
-
-
-@dataclass
-class Problems:
-    """The faults of a file: the first ones to show, and how many there are."""
-
-    first: list[Problem] = field(default_factory=list)
-    total: int = 0
-
-    def add(self, line: int | None, column: str | None, text: str) -> None:
-        """Note a fault; beyond the first ones only the number grows."""
-        self.total += 1
-        if len(self.first) < PROBLEMS_SHOWN:
-            self.first.append(Problem(line, column, text))
-
-
-class FileRefused(Exception):
-    """The file has faults and was not scored; `problems` has them."""
-
-    def __init__(self, problems: Problems) -> None:
-        super().__init__(f"{problems.total} problems")
-        self.problems = problems
 
 
 class Form:
@@ -71,16 +36,30 @@ class Form:
             | {str(code): place for place, code in enumerate(item.options.codes, 1)}
             for item in instrument.items
         )
-        # By scale and place in its table: score and number answered, as they stand in the output.
+        norms = {scale.code: scale.norm for scale in scoring.scales}
+        self.normed = frozenset(code for code, norm in norms.items() if norm is not None)
+        # By scale and place in its table: its cells, as they stand in the output.
         self.texts = tuple(
-            tuple(f"{_number(entry.value)},{entry.answered}" for entry in table.entries)
+            tuple(_cells(entry, norms[table.code]) for entry in table.entries)
             for table in self.tables.scales
         )
 
     def header(self) -> str:
-        """The first line of the output, without its end."""
-        scales = [f"{table.code},{table.code}_answered" for table in self.tables.scales]
-        return ",".join([ID, *scales, *self.tables.summaries, "problems"])
+        """The first line of the output, without its end: of each scale the score, the number of
+        items answered, and, where the scoring has norms, the norm-based score."""
+        columns = [ID]
+        for table in self.tables.scales:
+            columns += [table.code, f"{table.code}_answered"]
+            columns += [f"{table.code}_norm"] if table.code in self.normed else []
+        return ",".join([*columns, *self.tables.summaries, "problems"])
+
+
+def _cells(entry: Entry, norm: Norm | None) -> str:
+    cells = f"{_number(entry.value)},{entry.answered}"
+    if norm is None:
+        return cells
+    based = None if entry.value is None else norm_based(z_value(norm, entry.value))
+    return f"{cells},{_number(based)}"
 
 
 def _number(value: float | None) -> str:
@@ -96,13 +75,13 @@ def score_rows(data: bytes, form: Form, write: Callable[[str], object], lenient:
     """
     problems = Problems()
     if fault := not_utf8(data):
-        problems.add(*fault)
+        problems.add(fault)
         raise FileRefused(problems)
     records = _records(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline=""), problems)
     header = next(records, None)
     if header is None:
         if not problems.total:
-            problems.add(None, None, "the file is empty; it needs a header: id and the item codes")
+            problems.add(problem(None, None, "empty"))
         raise FileRefused(problems)
     line, cells = header
     columns = read_header(cells, form.codes, line, problems)
@@ -116,13 +95,12 @@ def score_rows(data: bytes, form: Form, write: Callable[[str], object], lenient:
 def not_utf8(data: bytes) -> Problem | None:
     """The fault of a file that is not UTF-8."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return Problem(None, None, "the file is UTF-16; save it as UTF-8")
+        return problem(None, None, "utf16")
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        byte = data[error.start]
-        return Problem(line, None, f"byte 0x{byte:02X} is not UTF-8; save the file as UTF-8")
+        return problem(line, None, "not_utf8", f"{data[error.start]:02X}")
     return None
 
 
@@ -136,7 +114,7 @@ def _records(stream: io.TextIOBase, problems: Problems) -> Iterator[tuple[int, l
         except StopIteration:
             return
         except csv.Error as error:
-            problems.add(line, None, _quote_fault(error))
+            problems.add(problem(line, None, _quote_fault(error)))
             return
         if cells and not (len(cells) == 1 and cells[0].isspace()):
             yield line, cells
@@ -144,8 +122,8 @@ def _records(stream: io.TextIOBase, problems: Problems) -> Iterator[tuple[int, l
 
 def _quote_fault(error: csv.Error) -> str:
     if "unexpected end" in str(error) or "field limit" in str(error):
-        return "a quote is opened and not closed"
-    return "a quote is closed before the end of its cell"
+        return "quote_open"
+    return "quote_closed"
 
 
 # --- the header ---------------------------------------------------------------------------------
@@ -165,18 +143,25 @@ def read_header(
     names = [cell.strip() for cell in cells]
     expected = (ID, *codes)
     if not set(names) & set(expected):
-        problems.add(line, None, _no_header(names))
+        problems.add(problem(line, None, _no_header(names)))
         return None
     for n, name in enumerate(names):
         if name not in expected:
-            hint = f"; is it {name.upper()}?" if name.upper() in codes else ""
-            problems.add(line, name or f"{n + 1}", f'"{name}" is not id or an item{hint}')
+            problems.add(_no_column(line, n, name, codes))
         elif name in names[:n]:
-            problems.add(line, name, "is there twice")
+            problems.add(problem(line, name, "column_twice"))
     for name in expected:
         if name not in names:
-            problems.add(line, name, "is missing")
+            problems.add(problem(line, name, "column_missing"))
     return Columns(_place(names, ID), tuple(_place(names, code) for code in codes))
+
+
+def _no_column(line: int, n: int, name: str, codes: Sequence[str]) -> Problem:
+    """The fault of a column's name, with a hint where only its case is wrong."""
+    column = name or f"{n + 1}"
+    if name.upper() in codes:
+        return problem(line, column, "no_column_but", name, item=name.upper())
+    return problem(line, column, "no_column", name)
 
 
 def _place(names: Sequence[str], name: str) -> int | None:
@@ -184,10 +169,10 @@ def _place(names: Sequence[str], name: str) -> int | None:
 
 
 def _no_header(names: Sequence[str]) -> str:
-    for separator, word in ((";", "semicolons"), ("\t", "tabs")):
+    for separator, fault in ((";", "semicolons"), ("\t", "tabs")):
         if len(names) == 1 and separator in names[0]:
-            return f"cells are separated by {word}; save the file with commas"
-    return "is no header; the first line must hold id and the item codes"
+            return fault
+    return "no_header"
 
 
 # --- the rows -----------------------------------------------------------------------------------
@@ -210,7 +195,7 @@ def _score_records(
     seen: dict[str, int] = {}
     for line, cells in records:
         if len(cells) != width:
-            problems.add(line, None, f"{len(cells)} cells, but the header has {width}")
+            problems.add(problem(line, None, "cells", found=len(cells), wanted=width))
             continue
         person = "" if columns.id is None else cells[columns.id]
         if columns.id is not None:
@@ -226,7 +211,7 @@ def _score_records(
             row[n] = place
         if invalid and not lenient:
             for item, value in invalid:
-                problems.add(line, item.code, value_fault(item, value))
+                problems.add(_no_code(line, item, value))
         if not problems.total:
             write(_line(person, scorer, row, form, invalid))
 
@@ -234,23 +219,23 @@ def _score_records(
 def _check_id(person: str, line: int, seen: dict[str, int], problems: Problems) -> None:
     plain = person.strip()
     if not plain:
-        problems.add(line, ID, "is empty")
+        problems.add(problem(line, ID, "no_id"))
         return
     before = seen.setdefault(plain, line)
     if before != line:
-        problems.add(line, ID, f'"{plain}" is on line {before} already')
+        problems.add(problem(line, ID, "id_twice", plain, first=before))
 
 
-def value_fault(item: Item, value: str) -> str:
-    """What is wrong with a value of an item, with a hint where the meaning is plain."""
+def _no_code(line: int, item: Item, value: str) -> Problem:
+    """The fault of a value of an item, with a hint where the meaning is plain."""
     codes = [str(code) for code in item.options.codes]
-    fault = f'"{value}" is not one of {", ".join(codes)}'
-    number = NUMBER.fullmatch(value)
+    told, number = ", ".join(codes), NUMBER.fullmatch(value)
     if number and number[1] in codes:
-        return f"{fault}; write {number[1]}"
+        return problem(line, item.code, "no_code_but", value, codes=told, meant=number[1])
     if value.lower() in ("na", "n/a", "nan", "null", ".", "-"):
-        return f"{fault}; leave it empty, or write {NOT_APPLICABLE}"
-    return fault
+        missing = NOT_APPLICABLE
+        return problem(line, item.code, "no_code_missing", value, codes=told, missing=missing)
+    return problem(line, item.code, "no_code", value, codes=told)
 
 
 def _line(

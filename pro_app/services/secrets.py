@@ -7,6 +7,7 @@ import hmac
 import ipaddress
 import itertools
 import secrets
+from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
@@ -45,6 +46,21 @@ def token_hash(token: str) -> str:
 def new_code(length: int = CODE_LENGTH) -> str:
     """A joining or recovery code: characters without look-alikes."""
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code and what is kept of it (`code_hash`)."""
+
+    text: str
+    hashed: str
+
+
+def hashed_code(key: str, length: int = CODE_LENGTH) -> Code:
+    """A new code with its hash; slow on purpose, so that who makes many makes them before the
+    transaction in which they are written."""
+    text = new_code(length)
+    return Code(text, code_hash(text, key))
 
 
 def tidy_code(text: str) -> str:

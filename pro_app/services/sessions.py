@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.models import Device, DeviceSession, Participant, StudyVersion, Transaction
-from pro_app.services import audit, secrets
+from pro_app.services import audit, secrets, studies
 from pro_app.services.enrolment import EnrolmentError
 
 PIN_WAIT_AFTER = 5
@@ -125,8 +125,10 @@ class Person:
     """The participant before the phone: who, on which device, and whether the PIN was given.
     `public_id` is the name by which the phone knows its owner.
 
-    `study_version` and `study_fingerprint` are the newest version of the study's definition.
-    `shared`: the phone is not their own, nothing stays on it.
+    `study_version` is the newest version of the study's definition, `study_fingerprint` tells
+    what is in force (see `studies.in_force`).
+    `shared`: the phone is not their own, nothing stays on it. `is_test`: they try the study, see
+    `studies.counted`.
     """
 
     participant_id: int
@@ -142,6 +144,7 @@ class Person:
     device_id: int
     has_pin: bool
     shared: bool
+    is_test: bool
     unlocked: bool
     seen_at: datetime | None = None
 
@@ -151,7 +154,7 @@ _person_columns = (
     Participant.public_id,
     Participant.study_id,
     StudyVersion.number,
-    StudyVersion.fingerprint,
+    studies.in_force,
     Participant.number,
     Participant.language,
     Participant.text_size,
@@ -160,6 +163,7 @@ _person_columns = (
     Device.id,
     Device.pin_hash.is_not(None),
     Device.shared,
+    Participant.is_test,
 )
 _newest_version = (
     sa.select(sa.func.max(StudyVersion.number))

@@ -76,7 +76,7 @@ def overview(
     session: Session, study: CurrentStudy, library: Library, participant_id: int, now: datetime
 ) -> list[Milestone]:
     """A participant's milestones in their order, each with what is in its way at `now`."""
-    withheld = library.withheld(study.definition)
+    withheld = study.wordings.withheld
     known = assessments.of_participant(session, participant_id, withheld)
     found = []
     for code in _codes(known):
@@ -114,7 +114,7 @@ def sign(
         raise Refused("the study has no such participant")
     staff = signing.allowed(session, staff_id, SIGNERS, participant, now)
     meaning = signing.text("the meaning of the signature", meaning)
-    withheld = library.withheld(study.definition)
+    withheld = study.wordings.withheld
     known = assessments.of_participant(session, participant_id, withheld)
     covered = _covered(known, milestone)
     if covered is None:

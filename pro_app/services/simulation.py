@@ -183,8 +183,8 @@ class _Run:
 
     def _languages(self) -> Sequence[str]:
         """The languages in which everything can be shown; if there is none, all."""
-        definition = self.study.definition
-        lacking = {language for _, language in self.library.withheld(definition)}
+        definition, withheld = self.study.definition, self.study.wordings.withheld
+        lacking = {language for _, language in withheld.always}
         return [one for one in definition.languages if one not in lacking] or definition.languages
 
     def _arrivals(self) -> list[tuple[datetime, int]]:

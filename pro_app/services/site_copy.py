@@ -4,6 +4,9 @@ What is in it: assessments, answers, scores and corrections as tables with their
 trail of the site's participants with the data that it tells of, the checkpoints, and the program
 that checks one against the other; the wordings in force; and pages to read it all by.
 
+Test participants of a live study are in the trail; their tables and pages are in folders of their
+own, `test_participants`, and in none of the others.
+
 What is not: contact data and notes of calls, which stay at the site's desk; the streams of staff
 accounts; and other sites' things. The study's own stream is there for its chain: entries that
 concern this site, or every site, are told; of the others only their places, by number and hash.
@@ -15,9 +18,11 @@ participant of another site names that participant: it is this site's record, si
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from sqlalchemy.orm import Session
@@ -25,14 +30,16 @@ from sqlalchemy.orm import Session
 from pro_app import verify
 from pro_app.core.library import Library
 from pro_app.core.wording import Wording
-from pro_app.services import audit_export, export
+from pro_app.export import codebook, csv
+from pro_app.services import audit_export, participants, tables
 from pro_app.services.audit_export import Archive
 from pro_app.services.audit_key import AuditKey
 from pro_app.services.audit_rows import Scope
-from pro_app.services.export import Request
 from pro_app.services.studies import CurrentStudy
+from pro_app.services.tables import Request
 
-TABLES = ("assessments", "answers", "scores", "corrections")
+APART = "test_participants"  # the folder of their tables, and of their pages
+TABLES = ("assessments", "answers", "answers_long", "scores", "scores_long", "corrections")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +53,25 @@ class Copy:
     language: str
     now: datetime
     key: AuditKey
+    words: Callable[[str], str] = str  # see `tables.Request`
+
+    def studies(self) -> Iterator[tuple[CurrentStudy, str]]:
+        """The study read of its people, and if it is live of its test participants, each with the
+        folder of what is read: "" is the copy itself."""
+        yield self.study.of_people(), ""
+        if self.study.is_live:
+            yield self.study.of_tests(), f"{APART}/"
 
     def wordings(self) -> Iterator[Wording]:
-        """The wordings in force: of the study's instruments, in its languages."""
-        for entry in self.study.instruments:
-            for language in self.study.definition.languages:
-                found = self.library.wording(entry.code, language)
-                if found is not None:
-                    yield found
+        """Every wording that may have been read here: of the study's instruments, in its languages,
+        but for those that are licensed for other sites alone."""
+        found = self.study.wordings
+        elsewhere = set(found.stored) - {
+            one.wording for one in found.licences if one.site in {None, self.site_id}
+        }
+        for one in found.every():
+            if one.language in self.study.definition.languages and one.fingerprint not in elsewhere:
+                yield one
 
 
 def write(session: Session, file: BinaryIO, copy: Copy, pages: Iterable[tuple[str, str]]) -> str:
@@ -65,14 +83,7 @@ def write(session: Session, file: BinaryIO, copy: Copy, pages: Iterable[tuple[st
     archive = Archive(file)
     scope = Scope(copy.study.id, site_id=copy.site_id)
     audit_export.fill(session, archive, scope, copy.key)
-    for what in TABLES:
-        request = Request(
-            what, copy.study, copy.library, copy.language, False, copy.now, site=copy.site
-        )
-        with archive.writing(f"tables/{what}.csv") as table:
-            export.write_rows(session, request, table)
-        with archive.writing(f"tables/{what}_codebook.csv") as codebook:
-            export.write_codebook(request, codebook)
+    _tables(session, archive, copy)
     for wording in copy.wordings():
         archive.text(wording_name(wording), verify.canonical(_told(wording)) + "\n")
     for name, text in pages:
@@ -86,6 +97,31 @@ def write(session: Session, file: BinaryIO, copy: Copy, pages: Iterable[tuple[st
     return _digest(file)
 
 
+def _tables(session: Session, archive: Archive, copy: Copy) -> None:
+    """Put the tables in, for people and their spreadsheets, each with its codebook; of test
+    participants where there are any."""
+    for study, place in copy.studies():
+        if place and not has_tests(session, copy):
+            continue
+        request = Request(
+            study, copy.library, copy.language, copy.now, copy.words, frozenset({copy.site})
+        )
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "table.csv"
+            for name in TABLES:
+                table = tables.table(session, name, request)
+                csv.write(table, path)
+                archive.file(f"{place}tables/{name}.csv", path)
+                codebook.write(table, path)
+                archive.file(f"{place}tables/{name}_codebook.csv", path)
+
+
+def has_tests(session: Session, copy: Copy) -> bool:
+    """Whether a live study has test participants at the site."""
+    own = frozenset({copy.site_id})
+    return copy.study.is_live and participants.count(session, copy.study.of_tests(), own) > 0
+
+
 def _digest(file: BinaryIO) -> str:
     digest = hashlib.sha256()
     file.seek(0)
@@ -96,7 +132,8 @@ def _digest(file: BinaryIO) -> str:
 
 def wording_name(wording: Wording) -> str:
     """The file that a wording is in."""
-    return f"wording/{wording.instrument}_{wording.language}.json"
+    version = f"_{wording.fingerprint[:12]}" if wording.version else ""
+    return f"wording/{wording.instrument}_{wording.language}{version}.json"
 
 
 def _told(wording: Wording) -> dict[str, object]:
@@ -104,6 +141,7 @@ def _told(wording: Wording) -> dict[str, object]:
         "instrument": wording.instrument,
         "language": wording.language,
         "kind": wording.kind,
+        "version": wording.version,
         "source": wording.source,
         "fingerprint": wording.fingerprint,
         "texts": dict(wording.texts()),

@@ -1,5 +1,6 @@
 """What a site's copy has to read about each participant: questionnaires, answers, scores,
-corrections. In the reader's language, from the wording in force."""
+corrections. In the reader's language: what was answered in it from the wording that was read, all
+else from the one in force."""
 
 from __future__ import annotations
 
@@ -14,10 +15,11 @@ from sqlalchemy.orm import Session
 from pro_app.core.assessment import Status
 from pro_app.core.instruments import Instrument
 from pro_app.core.wording import Wording
-from pro_app.models import Correction, Participant, Submission
+from pro_app.models import Correction, Participant, ScaleResult, Submission
 from pro_app.services import answers, assessments, corrected, submissions
 from pro_app.services.assessments import Known
 from pro_app.services.site_copy import Copy
+from pro_app.services.studies import CurrentStudy, counted
 
 NOT_REACHED = "not_reached"
 
@@ -76,13 +78,18 @@ class Person:
 
 
 def people(session: Session, copy: Copy) -> Iterator[Person]:
-    """The site's participants by number."""
+    """The site's participants by number; after them its test participants, if the study is live."""
+    for study, _place in copy.studies():
+        yield from _people(session, copy, study)
+
+
+def _people(session: Session, copy: Copy, study: CurrentStudy) -> Iterator[Person]:
     ids = session.scalars(
         sa.select(Participant.id)
-        .where(Participant.study_id == copy.study.id, Participant.site_id == copy.site_id)
+        .where(counted(study), Participant.site_id == copy.site_id)
         .order_by(Participant.number)
     )
-    withheld = copy.library.withheld(copy.study.definition)
+    withheld = copy.study.wordings.withheld
     for participant_id in ids.all():
         participant = session.get_one(Participant, participant_id)
         known = assessments.of_participant(session, participant.id, withheld)
@@ -101,33 +108,46 @@ def _sheet(
     given: Mapping[str, Any]
     if submission is None:
         current, _newest = answers.current(session, known.id)
-        given = now = {i: {"state": one.state, "code": one.code} for i, one in current.items()}
+        given = now = {
+            item: {"state": one.state, "code": one.code, "wording": one.wording}
+            for item, one in current.items()
+        }
     else:
         given, now = submission.answers, corrected.answers(submission.answers, own)
-    wording = copy.library.wording(known.instrument, copy.language)
     return Sheet(
         known=known,
         status=known.status(copy.now, copy.study.definition.grace),
         mode=None if submission is None else submission.mode,
         receipt=None if submission is None else submissions.short(submission.receipt),
         submitted_at=None if submission is None else submission.submitted_at,
-        items=list(_items(instrument, wording, now, given)) if given else [],
+        items=list(_items(copy, instrument, now, given)) if given else [],
         scores=[] if submission is None else _scores(session, instrument, submission, own),
         corrections=_corrections(session, submission),
     )
 
 
 def _items(
+    copy: Copy,
     instrument: Instrument,
-    wording: Wording | None,
     now: Mapping[str, Any],
     given: Mapping[str, Any],
 ) -> Iterator[Item]:
+    wordings = copy.study.wordings
+    usual = wordings.reading(instrument.code, copy.language, copy.now)
     for item in instrument.items:
+        wording = _read(copy, given.get(item.code)) or usual
         labels = {} if wording is None else wording.options[item.options.code]
         text = None if wording is None else wording.items[item.code]
         both = (_value(one.get(item.code), labels) for one in (now, given))
         yield Item(item.code, text, *both)
+
+
+def _read(copy: Copy, answer: Mapping[str, Any] | None) -> Wording | None:
+    """The wording in which an answer was given, if it is in the reader's language."""
+    if answer is None:
+        return None
+    found = copy.study.wordings.by_fingerprint(answer.get("wording", ""))
+    return found if found is not None and found.language == copy.language else None
 
 
 def _value(answer: Mapping[str, Any] | None, labels: Mapping[int, str]) -> Value:
@@ -145,19 +165,28 @@ def _scores(
 ) -> list[ScaleRow]:
     given = corrected.original_scores(session, submission.id)
     last = corrected.last_change(approved)
-    now = given if last is None else corrected.scores_after(session, last)
-    before = {(one.scoring, one.scale): one.value for one in given}
+    now: Sequence[ScaleResult] = given
+    if last is not None:
+        now = corrected.scores_after(session, last)
+    before = {(one.algorithm, one.scale): one.value for one in given}
+    versions = {one.scoring: one.algorithm for one in now}  # the newest of each
     return [
         ScaleRow(
-            scoring=instrument.scorings[one.scoring].title,
+            scoring=_version_name(instrument, one, versions[one.scoring]),
             name=_scale_name(instrument, one.scoring, one.scale),
             now=one.value,
-            given=before.get((one.scoring, one.scale)),
+            given=before.get((one.algorithm, one.scale)),
             norm_based=one.norm_based,
             reason=one.reason,
         )
         for one in now
     ]
+
+
+def _version_name(instrument: Instrument, one: ScaleResult, newest: str) -> str:
+    """The scoring, with its version where a newer one stands beside it."""
+    title = instrument.scorings[one.scoring].title
+    return title if one.algorithm == newest else f"{title} ({one.algorithm})"
 
 
 def _scale_name(instrument: Instrument, scoring: str, code: str) -> str:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import secrets as randomness
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from pro_app.core.study import LANGUAGES, NATIONAL_IDENTITY
 from pro_app.delivery import address_fault
@@ -28,6 +27,7 @@ from pro_app.models import (
     Study,
 )
 from pro_app.services import audit, secrets
+from pro_app.services.by_staff import actor_of
 
 INVITATION_LIFE = timedelta(hours=24)
 INVITATION_LENGTH = 16  # characters of the joining codes' alphabet: 79 bits
@@ -125,11 +125,13 @@ def is_training(day: date | None, now: datetime) -> bool:
     return day is None or day <= now.date() + timedelta(days=1)
 
 
-def invite(session: Session, staff_id: int, key: str, now: datetime, actor: str = "site") -> str:
+def invite(
+    session: Session, staff_id: int, key: str, now: datetime, invited_by: int | None = None
+) -> str:
     """A code that lets the person choose a password and a second factor; an older one is dead.
 
-    For somebody who has both already it replaces them when it is used. Raises StaffError:
-    `disabled`.
+    For somebody who has both already it replaces them when it is used. `invited_by` is the
+    administrator who is told the code; None is the operator. Raises StaffError: `disabled`.
     """
     person = lock(session, staff_id)
     if person.disabled_at is not None:
@@ -141,12 +143,13 @@ def invite(session: Session, staff_id: int, key: str, now: datetime, actor: str 
         StaffInvitation(
             staff_id=staff_id,
             kind=kind,
+            invited_by=invited_by,
             token_hash=secrets.code_hash(code, key),
             created_at=now,
             expires_at=now + INVITATION_LIFE,
         )
     )
-    record(session, staff_id, "invite_staff", actor, now, detail={"kind": kind})
+    record(session, staff_id, "invite_staff", actor_of(invited_by), now, detail={"kind": kind})
     return code
 
 
@@ -164,11 +167,45 @@ def _replace_invitations(session: Session, staff_id: int, now: datetime) -> None
 
 def find_invitation(session: Session, hashed: str, now: datetime) -> StaffInvitation | None:
     """The living invitation of this hash (`secrets.code_hash`); None for any other."""
-    found = session.scalar(sa.select(StaffInvitation).where(StaffInvitation.token_hash == hashed))
-    if found is None or found.used_at is not None or found.replaced_at is not None:
+    found = sa.select(StaffInvitation).where(StaffInvitation.token_hash == hashed, standing(now))
+    invitation = session.scalar(found, execution_options={"populate_existing": True})
+    if invitation is None:
         return None
-    person = session.get_one(Staff, found.staff_id)
-    return found if now < found.expires_at and person.disabled_at is None else None
+    person = session.get_one(Staff, invitation.staff_id)
+    return invitation if person.disabled_at is None else None
+
+
+def standing(now: datetime) -> sa.ColumnElement[bool]:
+    """The invitations that open an account now: in time, not used, not replaced, and made by the
+    operator or by somebody who still administers all that the account may do. Who made it knows
+    its code, and could open with it what others have given since."""
+    made, had = aliased(StaffRole), aliased(StaffRole)
+    administers = sa.select(made.id).where(
+        made.staff_id == StaffInvitation.invited_by,
+        made.role == "administrator",
+        made.begins_at <= now,
+        sa.or_(made.ends_at.is_(None), made.ends_at > now),
+    )
+    covering = administers.where(
+        made.study_id == had.study_id, sa.or_(made.site_id.is_(None), made.site_id == had.site_id)
+    )
+    beyond = sa.select(had.id).where(
+        had.staff_id == StaffInvitation.staff_id,
+        sa.or_(had.ends_at.is_(None), had.ends_at > now),
+        ~covering.correlate(StaffInvitation, had).exists(),
+    )
+    return sa.and_(
+        StaffInvitation.used_at.is_(None),
+        StaffInvitation.replaced_at.is_(None),
+        StaffInvitation.expires_at > now,
+        sa.or_(
+            StaffInvitation.invited_by.is_(None),
+            sa.and_(
+                administers.correlate(StaffInvitation).exists(),
+                ~beyond.correlate(StaffInvitation).exists(),
+            ),
+        ),
+    )
 
 
 def grant(
@@ -302,45 +339,6 @@ def living(now: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(
         StaffRole.begins_at <= now, sa.or_(StaffRole.ends_at.is_(None), StaffRole.ends_at > now)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of the register: a person, a role, where, from when until when."""
-
-    public_id: str
-    name: str
-    email: str
-    trained_on: date | None
-    disabled_at: datetime | None
-    role_id: int
-    role: str
-    site: str | None
-    begins_at: datetime
-    ends_at: datetime | None
-
-
-def register(session: Session, study_id: int) -> list[Line]:
-    """Everybody who has or had a role in a study."""
-    rows = session.execute(
-        sa.select(
-            Staff.public_id,
-            Staff.name,
-            Staff.email,
-            Staff.trained_on,
-            Staff.disabled_at,
-            StaffRole.id.label("role_id"),
-            StaffRole.role,
-            Site.code.label("site"),
-            StaffRole.begins_at,
-            StaffRole.ends_at,
-        )
-        .join(StaffRole, StaffRole.staff_id == Staff.id)
-        .outerjoin(Site, Site.id == StaffRole.site_id)
-        .where(StaffRole.study_id == study_id)
-        .order_by(Staff.name, Staff.id, StaffRole.id)
-    )
-    return [Line(**row) for row in rows.mappings()]
 
 
 def names(session: Session, staff_ids: Collection[int | None]) -> dict[int, str]:

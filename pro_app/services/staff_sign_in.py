@@ -293,8 +293,7 @@ def set_up(
     if found is None:
         raise staff.StaffError("used")
     person = staff.lock(session, found.staff_id)
-    session.refresh(found)
-    if found.used_at is not None or found.replaced_at is not None:
+    if staff.find_invitation(session, hashed, now) is None:  # used or replaced a moment ago
         raise staff.StaffError("used")
     found.used_at = now
     person.password_hash = secrets.password_hash(password)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from pro_app.core.assessment import Standing, Status
+from pro_app.core.licence import Gap, Withheld
 from pro_app.models import Answer, Assessment, Participant, Submission
 
+NOTHING = Withheld()
 begun = (
     sa.select(sa.literal(1))
     .where(Answer.assessment_id == Assessment.id, Answer.standing == Standing.IN_TIME.value)
@@ -18,9 +19,7 @@ begun = (
 )
 
 
-def undone(
-    now: datetime, grace: timedelta, withheld: Collection[tuple[str, str]] = ()
-) -> sa.ColumnElement[bool]:
+def undone(now: datetime, grace: timedelta, withheld: Withheld = NOTHING) -> sa.ColumnElement[bool]:
     """Whether the `expression` is open or in progress: what can be answered now and is not.
 
     For a query over assessment and participant that may read a whole study: the window comes
@@ -39,7 +38,7 @@ def undone(
     )
 
 
-def expected(now: datetime, withheld: Collection[tuple[str, str]] = ()) -> sa.ColumnElement[bool]:
+def expected(now: datetime, withheld: Withheld = NOTHING) -> sa.ColumnElement[bool]:
     """Whether the `expression` of an assessment that has opened is anything but not expected:
     completed, missed, or undone; for a query as of `undone`."""
     kept = sa.and_(Assessment.cancelled_at.is_(None), ~_ended, *_shown(withheld))
@@ -52,28 +51,41 @@ _ended = sa.or_(
 )
 
 
-def _shown(withheld: Collection[tuple[str, str]]) -> list[sa.ColumnElement[bool]]:
+def _shown(withheld: Withheld) -> list[sa.ColumnElement[bool]]:
     """That an assessment can be shown, or was begun while it could: a condition, or none where
     everything can be."""
-    if not withheld:
-        return []
+    return [sa.or_(~_cannot_be_shown(withheld), begun)] if withheld else []
+
+
+def _cannot_be_shown(withheld: Withheld) -> sa.ColumnElement[bool]:
+    """See `Withheld.covers`."""
     pairs = sa.tuple_(Assessment.instrument, Participant.language)
-    return [sa.or_(pairs.not_in(list(withheld)), begun)]
+    return sa.or_(pairs.in_(sorted(withheld.always)), *map(_within, withheld.gaps))
+
+
+def _within(gap: Gap) -> sa.ColumnElement[bool]:
+    held = [Assessment.instrument == gap.instrument, Participant.language == gap.language]
+    if gap.site is not None:
+        held.append(Participant.site_id == gap.site)
+    if gap.from_at is not None:
+        held.append(Assessment.opens_at >= gap.from_at)
+    if gap.until is not None:
+        held.append(Assessment.closes_at <= gap.until)
+    return sa.and_(*held)
 
 
 def expression(
-    now: datetime, grace: timedelta, withheld: Collection[tuple[str, str]] = ()
+    now: datetime, grace: timedelta, withheld: Withheld = NOTHING
 ) -> sa.ColumnElement[str]:
     """The status at `now`, for a query over assessment, its participant and its outer-joined
-    submission. `withheld` are the pairs of instrument and language that cannot be shown."""
-    pairs = sa.tuple_(Assessment.instrument, Participant.language)
+    submission. `withheld` is what cannot be shown."""
     return sa.case(
         (Submission.late.is_(True), Status.COMPLETED_LATE.value),
         (Submission.id.is_not(None), Status.COMPLETED.value),
         (Assessment.cancelled_at.is_not(None), Status.NOT_EXPECTED.value),
         (Participant.died_at < Assessment.closes_at, Status.NOT_EXPECTED.value),
         (Participant.withdrawn_at < Assessment.closes_at, Status.NOT_EXPECTED.value),
-        (sa.and_(pairs.in_(list(withheld)), ~begun), Status.NOT_EXPECTED.value),
+        (sa.and_(_cannot_be_shown(withheld), ~begun), Status.NOT_EXPECTED.value),
         (Assessment.opens_at > now, Status.NOT_DUE.value),
         (sa.and_(Assessment.closes_at > now, ~begun), Status.OPEN.value),
         (sa.and_(Assessment.closes_at > now - grace, begun), Status.IN_PROGRESS.value),

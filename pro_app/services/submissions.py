@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,8 +15,16 @@ from pro_app.core.assessment import Facts, Tapped
 from pro_app.core.instruments import Instrument
 from pro_app.core.scoring import Score as ScaleScore
 from pro_app.core.scoring import score
-from pro_app.models import Reminder, Score, Submission, SubmitOperation, Transaction
-from pro_app.services import answer_alerts, answers, audit, reminders, seals
+from pro_app.models import Reminder, Submission, SubmitOperation, Transaction
+from pro_app.services import (
+    answer_alerts,
+    answers,
+    audit,
+    reminders,
+    score_rows,
+    sealed_codes,
+    seals,
+)
 from pro_app.services.assessments import Known
 from pro_app.services.studies import CurrentStudy
 
@@ -113,12 +121,13 @@ def submit(
     session.add(submission)
     session.flush()
     seals.note(session, assessment.id, row["late"])
+    sealed_codes.keep(session, submission.id, row["answers"], row["completed_at"], mode)
     reminders.cancel(session, Reminder.assessment_id == assessment.id, "completed")
     by = transcribed_by or actor or f"participant/device {device_id}"
     entries = [_submitted(assessment, receipt, by)]
     for scoring in study.scorings(instrument.code):
         scores = score_answers(instrument, scoring, current)
-        entries.append(_keep_scores(session, assessment, submission.id, scores))
+        entries.append(score_rows.keep(session, assessment.public_id, submission.id, scores))
     session.flush()
     codes = {item: answer.code for item, answer in current.items()}
     entries += answer_alerts.look(session, study.definition, instrument, submission, codes, now)
@@ -286,32 +295,4 @@ def _submitted(assessment: Known, receipt: str, actor: str) -> audit.Entry:
         object=f"assessment/{assessment.public_id}",
         new=short(receipt),
         detail={"digest": receipt},
-    )
-
-
-def _keep_scores(
-    session: Session, assessment: Known, submission_id: int, scores: Iterable[ScaleScore]
-) -> audit.Entry:
-    """Store one scoring's scores; the audit entry that tells of them."""
-    rows: list[dict[str, Any]] = [
-        {
-            "submission_id": submission_id,
-            "scoring": one.scoring,
-            "algorithm": one.algorithm,
-            "scale": one.scale,
-            "value": one.value,
-            "norm_based": one.norm_based,
-            "answered": one.answered,
-            "reason": one.reason,
-            "receipt": one.receipt(),
-        }
-        for one in scores
-    ]
-    session.execute(sa.insert(Score), rows)
-    return audit.Entry(
-        actor="system",
-        action="score",
-        object=f"assessment/{assessment.public_id}",
-        new=str(rows[0]["algorithm"]),
-        detail={"digest": audit.scores_digest(submission_id, rows)},
     )

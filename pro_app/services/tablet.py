@@ -30,6 +30,7 @@ from pro_app.services import (
     secrets,
     sessions,
     staff_sign_in,
+    studies,
     submissions,
 )
 from pro_app.services.answers import Origin
@@ -75,9 +76,20 @@ class Guest:
     text_size: int
     notice_version: str | None
     notice_at: datetime | None
-    confirmed: bool
+    confirmed_by: str | None
+    created_at: datetime
     seen_at: datetime
     ended_how: str | None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the participant has said who they are."""
+        return self.confirmed_by is not None
+
+    def hides(self, answered_at: datetime) -> bool:
+        """Whether an answer is not shown: one from before, where the end of a number, which the
+        site knows, too, was all that said who holds the tablet."""
+        return self.confirmed_by == "number" and answered_at < self.created_at
 
     def lives(self, now: datetime) -> bool:
         """Whether the session goes on."""
@@ -109,13 +121,14 @@ _guest = (
         Participant.id,
         Participant.study_id,
         StudyVersion.number,
-        StudyVersion.fingerprint,
+        studies.in_force,
         Participant.number,
         Participant.language,
         Participant.text_size,
         Participant.notice_version,
         Participant.notice_at,
-        TabletSession.confirmed_at.is_not(None),
+        TabletSession.confirmed_by,
+        TabletSession.created_at,
         TabletSession.seen_at,
         TabletSession.ended_how,
     )

@@ -80,7 +80,7 @@ def timeline(
     """A participant's timeline at `now`, in the order of opening."""
     definition = study.definition
     days = scheduling.anchors(session, participant.id)
-    withheld = library.withheld(definition)
+    withheld = study.wordings.withheld
     reminded = _reminders(session, participant.id)
     rows = session.execute(
         sa.select(Assessment.id, Assessment.scheduled, Submission.completed_at, Submission.mode)

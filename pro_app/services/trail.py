@@ -20,7 +20,7 @@ from pro_app.core.corrections import PLACES
 from pro_app.models import Answer, AuditEntry, Participant, Site, Staff, StaffRole, SubmitOperation
 from pro_app.models.audit import WATCHED
 from pro_app.services import audit, audit_rows
-from pro_app.services.participants import among
+from pro_app.services.participants import among, everybody
 from pro_app.services.studies import CurrentStudy
 
 PAGE = 50  # entries
@@ -32,20 +32,22 @@ Sites = frozenset[int] | None  # ids; None: every site of the study
 HARMLESS = frozenset({
     "accept_notice", "accept_transcription", "add_passkey", "add_staff", "begin_transcription",
     "cancelled_assessment", "change", "change_password", "change_setting", "confirm_at_tablet",
-    "confirm_clock", "disable_staff", "discard_transcription", "end_other_sessions", "end_role",
-    "end_tablet", "enrol", "enrol_file", "export", "find_answers", "finish_transcription",
-    "grant_role", "invite_staff", "issue_code", "join", "join_by_card", "join_by_passkey",
-    "keep_conflict", "load_study", "lock", "log_call", "lose_answers", "make_calendar",
-    "make_passkey", "moved_assessment", "open_assessment", "open_by_passkey", "pause_reminders",
-    "press_submit", "read_answers", "read_contact", "read_news", "read_record",
-    "read_transcription", "readmit", "record_consent", "record_death", "record_missed_reason",
-    "refuse_passkey", "remove_email", "remove_passkey", "renew_recovery_codes",
-    "renew_second_factor", "request_code", "restored_assessment", "resume_reminders",
-    "return_transcription", "revoke_device", "revoke_passkey", "schedule", "see_loss", "set_anchor",
-    "set_email", "set_pin", "set_up_sign_in", "sign_in", "sign_off", "sign_out", "start_tablet",
-    "stays_assessment", "submit", "subscribe", "undo_death", "unlock", "unsubscribe",
-    "use_recovery_code", "verify_again", "withdraw", "wrong_at_tablet", "wrong_code",
-    "wrong_password", "wrong_pin",
+    "confirm_clock", "confirm_translation", "disable_staff", "discard_transcription",
+    "end_other_sessions", "end_role",
+    "end_tablet", "enrol", "enrol_file", "export", "fetch_export", "find_answers",
+    "finish_transcription", "grant_role", "invite_staff", "issue_code", "join", "join_by_card",
+    "license_wording", "print_sheets", "record_wording", "store_wording",
+    "join_by_passkey", "keep_conflict", "load_study", "lock", "log_call", "lose_answers",
+    "make_calendar", "make_passkey", "make_token", "moved_assessment", "open_assessment",
+    "open_by_passkey", "pause_reminders", "press_submit", "read_answers", "read_contact",
+    "read_news", "read_record", "read_transcription", "readmit", "record_consent", "record_death",
+    "record_missed_reason", "refuse_passkey", "remove_email", "remove_passkey",
+    "renew_recovery_codes", "renew_second_factor", "request_code", "restored_assessment",
+    "resume_reminders", "return_transcription", "revoke_device", "revoke_passkey", "revoke_token",
+    "schedule", "score_file", "see_loss", "set_anchor", "set_email", "set_pin", "set_up_sign_in",
+    "sign_in", "sign_off", "sign_out", "start_tablet", "stays_assessment", "submit", "subscribe",
+    "undo_death", "unlock", "unsubscribe", "use_recovery_code", "verify_again", "withdraw",
+    "wrong_at_tablet", "wrong_code", "wrong_password", "wrong_pin",
 })  # fmt: skip
 # that there is an alert says something of answers: for who sees status alone there are none here
 ALERTS = frozenset(
@@ -182,7 +184,7 @@ def _office(
     watched = sa.and_(sa.text(f"({WATCHED})"), _concerning(study, sites))
     if number:
         person = session.scalar(
-            sa.select(Participant.id).where(among(study, sites), Participant.number == number)
+            sa.select(Participant.id).where(everybody(study, sites), Participant.number == number)
         )
         if person is None:
             return query.where(sa.false())

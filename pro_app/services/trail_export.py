@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from pro_app.export.texts import harmless_text
 from pro_app.models import Study
-from pro_app.services import audit, by_staff, export
+from pro_app.services import audit, by_staff
 from pro_app.services.studies import CurrentStudy
 from pro_app.services.trail import Line
 
@@ -55,7 +56,7 @@ def write(lines: Iterable[Line], zone: ZoneInfo, file: BinaryIO) -> tuple[str, i
     _put(COLUMNS, file, digest)
     for line in lines:
         count += 1
-        _put([export.cell(value, exact=False) for value in _cells(line, zone)], file, digest)
+        _put([_harmless(value) for value in _cells(line, zone)], file, digest)
     return digest.hexdigest(), count
 
 
@@ -65,6 +66,10 @@ def _put(row: Iterable[object], file: BinaryIO, digest: hashlib._Hash) -> None:
     encoded = text.getvalue().encode()
     digest.update(encoded)
     file.write(encoded)
+
+
+def _harmless(value: object) -> object:
+    return harmless_text(value) if isinstance(value, str) else value
 
 
 def _cells(line: Line, zone: ZoneInfo) -> tuple[object, ...]:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from pro_app.core.instruments import Instrument
 from pro_app.core.library import Library
+from pro_app.core.licence import INTERVIEW
 from pro_app.models import TRANSCRIBED_MODES, Answer, Assessment, Transcription
 from pro_app.services import answers, assessments, audit, paper, submissions
 from pro_app.services.answers import COUNTED, Operation, Origin
@@ -120,6 +121,8 @@ def begin(
         entered_at=now,
     )
     paper.put(row, study, library, known, given, now)
+    if mode == INTERVIEW:
+        paper.must_be_read_out(study, known, row, now)
     session.add(row)
     session.flush()
     detail = {"assessment": known.public_id, "mode": mode} | paper.told(row)
@@ -311,7 +314,7 @@ def _accept(
         return Checked(Outcome.CONFLICT, conflict=conflict)
     paper.must_be_expected(study, known.facts, row, now)
     instrument = library.instruments[known.instrument]
-    _save_answers(session, library, instrument, row, known, moment, staff_id, now)
+    _save_answers(session, study, instrument, row, known, moment, staff_id, now)
     held = assessments.hold_own(session, known.public_id, known.participant_id)
     assert held is not None  # noqa: S101 (it was there a moment ago)
     actor = actor_of(staff_id)
@@ -328,7 +331,7 @@ def _accept(
 
 def _save_answers(
     session: Session,
-    library: Library,
+    study: CurrentStudy,
     instrument: Instrument,
     row: Transcription,
     known: Known,
@@ -337,7 +340,7 @@ def _save_answers(
     now: datetime,
 ) -> None:
     """Record the values as answers given at the moment on the paper."""
-    wording = library.wording(instrument.code, row.language)
+    wording = study.wordings.by_fingerprint(row.wording)
     if wording is None:
         raise TranscriptionError(f"there is no wording in {row.language}", "language")
     values = row.values | {item: one["settled"] for item, one in row.settled.items()}
@@ -346,7 +349,7 @@ def _save_answers(
         reason += f", checked by {actor_of(row.checked_by)}"
     origin = Origin(
         device_id=None,
-        wording=replace(wording, fingerprint=row.wording),
+        wording=wording,
         mode=row.mode,
         at=moment,
         actor=actor_of(staff_id),

@@ -27,12 +27,12 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.services import joining, phones, sessions
 from pro_app.services.sessions import Person
-from pro_app.web import errors, kept, layout, staff_access, tablet_access
+from pro_app.web import errors, kept, layout, staff_access, steps, tablet_access, token_access
 from pro_app.web.house import house
 from pro_app.web.locale import COOKIE_AGE
 
 View = TypeVar("View", bound=Callable[..., Any])
-AUDIENCES = ("public", "device", "participant")  # and staff and tablet, see their modules
+AUDIENCES = ("public", "device", "participant")  # and staff, tablet, token: see their modules
 UNCARRIED = frozenset({"csrf_token", "pin", "username", "carry_to"})
 OWN_COOKIES = ("language", "text_size", "reminders", "unsent")  # what a browser keeps besides
 
@@ -161,6 +161,8 @@ def admit() -> BaseResponse | None:
     view = current_app.view_functions.get(request.endpoint or "")
     if tablet_access.is_bound():
         return tablet_access.admit(view)
+    if getattr(view, "audience", None) == "token":  # whatever other cookies came along
+        return token_access.admit(view)
     if view is None:
         return None
     wanted = getattr(view, "audience", None)
@@ -273,8 +275,10 @@ def csrf_refused(_error: Exception) -> BaseResponse | tuple[str, int]:
             return again
     if (g.get("person") or g.get("guest")) is not None:
         fields = [(k, v) for k, v in request.form.items(multi=True) if k not in UNCARRIED]
+        path = request.full_path
+        step = steps.step(path, fields)
         page = render_template(
-            "errors/resend.html", path=request.full_path, fields=fields, **errors.frame()
+            "errors/resend.html", path=path, fields=fields, step=step, **errors.frame()
         )
         return page, 400
     return render_template("errors/expired.html"), 400

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from pro_app.core.instruments import Instrument
-from pro_app.core.library import Library
+from pro_app.core.licence import Wordings
 from pro_app.core.wording import Wording
 
 
@@ -20,11 +20,16 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class AnswerWords:
-    """An instrument's words for a page in `language`."""
+    """An instrument's words for a page in `language`.
 
-    library: Library
+    `read` are the fingerprints of what was read, by language: that text is shown, whatever the
+    wording of today.
+    """
+
+    wordings: Wordings
     instrument: Instrument
     language: str
+    read: Mapping[str, str] = field(default_factory=dict)
 
     def question(self, code: str, read_in: str | None = None) -> list[Text]:
         """An item's text, and beside it what the participant read if that was in another
@@ -47,10 +52,9 @@ class AnswerWords:
         found = (self._wording(one) for one in (self.language, *read_in))
         return any(one is not None and one.kind == "demonstration" for one in found)
 
-    def is_now(self, language: str, fingerprint: str) -> bool:
-        """Whether the wording that was read, by its fingerprint, is the one in force."""
-        found = self._wording(language)
-        return found is not None and found.fingerprint == fingerprint
+    def is_kept(self, fingerprint: str) -> bool:
+        """Whether the wording that was read is still at hand."""
+        return self.wordings.by_fingerprint(fingerprint) is not None
 
     def _texts(self, read_in: str | None, text: Callable[[Wording], str | None]) -> list[Text]:
         found = []
@@ -62,4 +66,5 @@ class AnswerWords:
         return found
 
     def _wording(self, language: str) -> Wording | None:
-        return self.library.wording(self.instrument.code, language)
+        found = self.wordings.by_fingerprint(self.read.get(language, ""))
+        return found or self.wordings.reading(self.instrument.code, language)

@@ -22,6 +22,7 @@ from pro_app.web import (
     access,
     account,
     alerts,
+    api,
     calls,
     contact,
     coordinator,
@@ -33,6 +34,7 @@ from pro_app.web import (
     enrol_many,
     entry,
     errors,
+    exports,
     files,
     investigator,
     join,
@@ -43,12 +45,18 @@ from pro_app.web import (
     offline,
     participant,
     participant_page,
+    pictures,
+    printing,
+    proof_pack,
     protocol,
     pwa,
     questionnaire,
+    receipts,
     register,
     reminders,
+    score_page,
     sign_off,
+    sounds,
     staff,
     staff_access,
     staff_passkeys,
@@ -56,7 +64,12 @@ from pro_app.web import (
     tablet_access,
     tablet_sheet,
     tablet_start,
+    tokens,
     trail,
+    translations,
+    wording,
+    wording_licence,
+    wording_upload,
 )
 from pro_app.web.house import Clock, House, furnish, house, system_clock
 from pro_app.wiring import post_office
@@ -123,6 +136,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
         tablet_start,
         tablet,
         tablet_sheet,
+        sounds,
         investigator,
         correction_request,
         corrections,
@@ -132,11 +146,23 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
         missed,
         trail,
         copy,
+        pictures,
         alerts,
         staff_passkeys,
         account,
         enrol_many,
         contact,
+        tokens,
+        api,
+        exports,
+        proof_pack,
+        receipts,
+        printing,
+        score_page,
+        wording,
+        wording_upload,
+        wording_licence,
+        translations,
     ):
         app.register_blueprint(rooms.blueprint)
     if settings.demo:
@@ -151,6 +177,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
         if endpoint == "static":
             values["release"] = static.release
 
+    app.url_defaults(staff_access.keep_tests)
     app.add_url_rule("/", view_func=home)
     app.add_url_rule("/health", view_func=health)
     errors.register(app)

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from pro_app.core.assessment import Contact
-from pro_app.core.library import Library
+from pro_app.core.licence import Wordings
 from pro_app.core.study import LANGUAGES
 from pro_app.services.answers import Operation, Origin
+from pro_app.services.assessments import Known
 from pro_app.services.batches import SUBMITTED, is_press
 
 MOST_OPERATIONS = 500  # in one request; a sheet has 36 items
@@ -21,10 +22,11 @@ LONGEST_RUN = 10 * 366 * 24 * 3_600_000  # milliseconds; no page lives ten years
 
 
 class Sent(NamedTuple):
-    """An operation, and the language that it was read in if it names one."""
+    """An operation, and the language and the wording that it was read in if it names them."""
 
     operation: Operation
     language: str | None
+    wording: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Batch:
     @property
     def presses(self) -> bool:
         """Whether Submit was pressed."""
-        return any(is_press(operation) for operation, _language in self.operations)
+        return any(is_press(sent.operation) for sent in self.operations)
 
     def origin(self, device_id: int, locked: bool) -> Origin:
         """Where the operations come from."""
@@ -57,13 +59,19 @@ class Batch:
             locked=locked,
         )
 
-    def worded(self, library: Library, instrument: str, language: str) -> list[Operation]:
+    def worded(
+        self, wordings: Wordings, assessment: Known, language: str, now: datetime
+    ) -> list[Operation]:
         """The operations, each with the wording that the person read: what was seen is what is
         recorded. `language` is for those that name none."""
-        usual = self.language or language
+        usual, code = self.language or language, assessment.instrument
+        at = assessment.facts.started_at or now
         return [
-            replace(operation, wording=library.wording(instrument, read or usual))
-            for operation, read in self.operations
+            replace(
+                sent.operation,
+                wording=wordings.read_as(code, sent.language or usual, sent.wording, at),
+            )
+            for sent in self.operations
         ]
 
 
@@ -72,16 +80,19 @@ def read(body: Any) -> Batch:
 
     `operations` is a list of `id` and `state`, with `item` and `code` where they apply. Older
     pages and phones without a clock leave out the rest: of an operation `sequence`, `prompted`,
-    `language`, `aloud`, `device_time` (ISO 8601 with offset), `run` and `monotonic`
-    (milliseconds since the run began), `contact` (`at`, `device_time`); of the batch `journal`,
-    `left`, `sent_at`, `run`, `monotonic`, `seen`, `language`.
+    `language`, `wording` (the beginning of its fingerprint), `aloud`, `device_time` (ISO 8601
+    with offset), `run` and `monotonic` (milliseconds since the run began), `contact` (`at`,
+    `device_time`); of the batch `journal`, `left`, `sent_at`, `run`, `monotonic`, `seen`,
+    `language`.
     """
     operations = body["operations"]
     if not isinstance(operations, list) or len(operations) > MOST_OPERATIONS:
         raise ValueError(f"no list of at most {MOST_OPERATIONS} operations")
     left = body.get("left")
     return Batch(
-        operations=tuple(Sent(_operation(one), _language(one)) for one in operations),
+        operations=tuple(
+            Sent(_operation(one), _language(one), _wording(one)) for one in operations
+        ),
         journal=name(body.get("journal")),
         left=None if left is None else count(left),
         sent_at=_moment(body.get("sent_at")),
@@ -158,6 +169,11 @@ def _moment(text: Any) -> datetime | None:
     if moment.tzinfo is None:
         raise ValueError("a device time without its offset")
     return moment
+
+
+def _wording(told: Any) -> str | None:
+    name = told.get("wording")
+    return str(name) if name else None
 
 
 def _language(told: Any) -> str | None:

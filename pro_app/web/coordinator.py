@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flask import Blueprint, abort, render_template, request
+from sqlalchemy.orm import Session
 
-from pro_app.services import answer_alerts, completion, participants, reachability, to_enter
+from pro_app.services import (
+    answer_alerts,
+    completion,
+    participants,
+    reachability,
+    to_enter,
+    wording_ends,
+)
 from pro_app.services import board as morning
 from pro_app.services import rates as completion_rates
 from pro_app.web import alerts, staff_access, staff_words
 from pro_app.web.house import house
-from pro_app.web.staff_access import PEOPLE, staff_only
+from pro_app.web.staff_access import PEOPLE, Post, staff_only
 
 blueprint = Blueprint("coordinator", __name__, url_prefix="/staff/<study>")
 blueprint.url_value_preprocessor(staff_access.take_study)
@@ -28,11 +36,17 @@ def board() -> str:
         found = morning.board(database, here.study, house().library, covered, now, progress=few)
         sites = participants.sites(database, here.study.id, covered)
         sheets = to_enter.count_to_check(database, here.study, covered, here.person.staff_id)
+        ends = wording_ends.ending(database, here.study, now, covered)
+        gone = wording_ends.unread(database, here.study, now, covered)
         alarming = answer_alerts.waiting(database, here.study, alerts.whose(here))
+        tests = _tests(database, here)
     return render_template(
         "coordinator/board.html",
         alerts=alarming,
+        tests=tests,
         found=found,
+        unread=sum(person.people for one in gone for person in one.affected),
+        ends=[one for one in ends if one.people],
         to_check=sheets,
         sites=sites,
         now=now,
@@ -41,6 +55,13 @@ def board() -> str:
         instruments={code: one.name for code, one in house().library.instruments.items()},
         room="coordinator.board",
     )
+
+
+def _tests(database: Session, here: Post) -> int:
+    """How many test participants a live study has, where they are not shown already."""
+    if not here.study.is_live or here.study.tests:
+        return 0
+    return participants.count(database, here.study.of_tests(), here.covers(*PEOPLE))
 
 
 LISTS = ("people", "calls", "codes", "requests")
@@ -118,13 +139,24 @@ def matrix() -> str:
             search,
             int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1,
         )
+        test = None if here.study.tests else _test(database, here, search)
     return render_template(
         "coordinator/matrix.html",
         found=found,
         sites=sites,
         site=chosen[0].code if chosen else "",
         search=search,
+        test=test,
         words=staff_words,
         instruments={code: one.name for code, one in house().library.instruments.items()},
         room="coordinator.matrix",
     )
+
+
+def _test(database: Session, here: Post, number: str) -> str | None:
+    """The number again if a test participant of a live study has it, whom no list has."""
+    found = participants.find(database, here.study.id, number) if here.study.is_live else None
+    covered = here.covers(*PEOPLE)
+    if found is None or not found.is_test or (covered is not None and found.site_id not in covered):
+        return None
+    return found.number

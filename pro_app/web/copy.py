@@ -8,6 +8,7 @@ from typing import BinaryIO
 from flask import Blueprint, render_template, request
 from flask_babel import gettext as _
 
+from pro_app.catalogues import words
 from pro_app.models import Site
 from pro_app.services import checkpoints, participants, site_copy, trail_export
 from pro_app.services.audit_key import AuditKey
@@ -62,7 +63,10 @@ def make() -> Page:
     if faults:
         return _page(faults), 422
     site, key = chosen[0], AuditKey.read(house().settings.audit_key)
-    wanted = Copy(here.study, house().library, site.id, site.code, layout.language(), now, key)
+    language = layout.language()
+    wanted = Copy(
+        here.study, house().library, site.id, site.code, language, now, key, words(language)
+    )
     file, digest = _written(wanted)
     told = Told("site_copy", {"site": site.code}, reason)
     with house().database.writing() as database:

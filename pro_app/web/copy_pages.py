@@ -24,8 +24,10 @@ from pro_app.web.trail import table_values
 STYLES = ("look.css", "staff.css")
 TABLES: Words = {
     "assessments": _l("Questionnaires: when they were open, and what became of them"),
-    "answers": _l("Answers, as given and as corrected"),
-    "scores": _l("Scores, as first computed and after corrections"),
+    "answers": _l("Answers that count now, a line a questionnaire"),
+    "answers_long": _l("Answers, as given and as corrected, a line an item"),
+    "scores": _l("Scores that count now, a line a questionnaire"),
+    "scores_long": _l("Scores, as first computed and after corrections, a line a scale"),
     "corrections": _l("Corrections, with reasons, decisions and signatures"),
 }
 OUTCOMES: Words = {
@@ -47,6 +49,7 @@ class Entry:
     file: str
     done: int
     planned: int
+    is_test: bool
 
 
 def pages(session: Session, copy: Copy, maker: str) -> Iterator[tuple[str, str]]:
@@ -55,12 +58,14 @@ def pages(session: Session, copy: Copy, maker: str) -> Iterator[tuple[str, str]]
     for person in site_copy_people.people(session, copy):
         entry = _entry(person, copy)
         entries.append(entry)
-        yield entry.file, _person_page(session, copy, person)
+        yield entry.file, _person_page(session, copy, person, entry.is_test)
     first = render_template(
         "copy/file_index.html",
         copy=copy,
         maker=maker,
-        people=entries,
+        people=[one for one in entries if not one.is_test],
+        tests=[one for one in entries if one.is_test],
+        apart=f"{site_copy.APART}/",
         tables=site_copy.TABLES,
         wordings=[(one, site_copy.wording_name(one)) for one in copy.wordings()],
         newest=checkpoints.newest(session),
@@ -74,13 +79,16 @@ def pages(session: Session, copy: Copy, maker: str) -> Iterator[tuple[str, str]]
 
 def _entry(person: Person, copy: Copy) -> Entry:
     participant = person.participant
+    is_test = participant.is_test and copy.study.is_live
+    folder = f"{site_copy.APART}/people" if is_test else "people"
     return Entry(
         number=participant.number,
         language=participant.language,
         standing=participants.standing(participant, copy.now),
-        file=f"people/{_safe(participant.number)}_{participant.id}.html",
+        file=f"{folder}/{_safe(participant.number)}_{participant.id}.html",
         done=sum(one.status in DONE for one in person.sheets),
         planned=len(person.sheets),
+        is_test=is_test,
     )
 
 
@@ -89,7 +97,7 @@ def _safe(number: str) -> str:
     return re.sub(r"[^A-Za-z0-9-]", "_", number)
 
 
-def _person_page(session: Session, copy: Copy, person: Person) -> str:
+def _person_page(session: Session, copy: Copy, person: Person, is_test: bool) -> str:
     zone = copy.study.definition.zone
     lines = trail.participant_lines(session, person.participant.id, zone, Search(), answers=True)
     known = [one.known for one in person.sheets]
@@ -97,14 +105,19 @@ def _person_page(session: Session, copy: Copy, person: Person) -> str:
         "copy/file_person.html",
         person=person,
         lines=lines,
-        up="../",
+        up="../../" if is_test else "../",
+        is_test=is_test,
         **_shared(copy),
-        **table_values(known, copy.library, copy.language),
+        **table_values(known, copy.study, copy.library, copy.language),
     )
 
 
 def _shared(copy: Copy) -> dict[str, Any]:
-    kinds = {one.instrument: one.kind for one in copy.wordings() if one.language == copy.language}
+    kinds = {
+        one.code: "" if wording is None else wording.kind
+        for one in copy.study.instruments
+        for wording in [copy.study.wordings.reading(one.code, copy.language, copy.now)]
+    }
     return {
         "site": copy.site,
         "made_at": copy.now,

@@ -243,7 +243,7 @@ def _page(person: Participant, given: Given, faults: Mapping[str, str]) -> Page:
 
 
 def _words(instrument: Instrument) -> AnswerWords:
-    return AnswerWords(house().library, instrument, layout.language())
+    return AnswerWords(staff_access.post().study.wordings, instrument, layout.language())
 
 
 def _item_page(chosen: Known, values: dict[str, Any]) -> Page:

@@ -110,7 +110,12 @@ def _page(person: Participant, public_id: str, faults: dict[str, str]) -> str:
         values |= _of_decision(database, found) if sees else {}
     instrument = house().library.instruments[found.submission.assessment.instrument]
     sealed = found.submission.answers.get(found.field) if found.kind == ANSWER else None
-    words_of = AnswerWords(house().library, instrument, layout.language())
+    words_of = AnswerWords(
+        staff_access.post().study.wordings,
+        instrument,
+        layout.language(),
+        {} if sealed is None else {sealed["language"]: sealed["wording"]},
+    )
     return render_template(
         "corrections/detail.html",
         found=found,

@@ -57,7 +57,7 @@ def enrol() -> Page:
     faults = _enrolment_faults(given, [site.code for site in sites])
     if faults:
         return _enrol_page(given, faults), 422
-    consent = Consent(given["consent_version"], date.fromisoformat(given["consent_on"]))
+    is_test = bool(given.get("test"))
     try:
         with house().database.writing() as database:
             person = enrolment.add_participant(
@@ -68,8 +68,9 @@ def enrol() -> Page:
                 given["language"],
                 now,
                 None,
-                consent,
+                _consent(given),
                 here.person.actor,
+                is_test,
             )
             if given.get("email"):
                 office = house().post_office
@@ -80,6 +81,18 @@ def enrol() -> Page:
         faults = {"number": _("This study number is taken.")}
         return _enrol_page(given, faults), 422
     return card_page(person.number, "joining", phone_lost=False)
+
+
+def _needs_no_consent(given: dict[str, str]) -> bool:
+    """Whether it is a test without one; of a consent both its version and its day are needed."""
+    told = given.get("consent_version") or given.get("consent_on")
+    return bool(given.get("test")) and not told
+
+
+def _consent(given: dict[str, str]) -> Consent | None:
+    if _needs_no_consent(given):
+        return None
+    return Consent(given["consent_version"], date.fromisoformat(given["consent_on"]))
 
 
 def _enrolment_faults(given: dict[str, str], sites: list[str]) -> dict[str, str]:
@@ -97,13 +110,21 @@ def _enrolment_faults(given: dict[str, str], sites: list[str]) -> dict[str, str]
             faults["number"] = _("This study number is taken.")
     if given.get("language") not in definition.languages:
         faults["language"] = _("Please choose the participant's language.")
+    faults |= _consent_faults(given, today)
+    if given.get("email") and reach.email_fault(given["email"]):
+        faults["email"] = _("This is not an e-mail address we can write to.")
+    return faults
+
+
+def _consent_faults(given: dict[str, str], today: date) -> dict[str, str]:
+    faults: dict[str, str] = {}
+    if _needs_no_consent(given):
+        return faults
     day = staff_forms.day(given.get("consent_on", ""))
     if Consent(given.get("consent_version", ""), today).fault(today) is not None:
         faults["consent_version"] = _("Please enter the version that stands on the consent form.")
     if day is None or Consent("1", day).fault(today) is not None:
         faults["consent_on"] = _("Please enter the day on which the consent form was signed.")
-    if given.get("email") and reach.email_fault(given["email"]):
-        faults["email"] = _("This is not an e-mail address we can write to.")
     return faults
 
 

@@ -6,9 +6,7 @@ SHA-256 says that it is the one that was looked at. All is checked again before 
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import zlib
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -17,11 +15,10 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask_babel import gettext as _
 
 from pro_app.core.file_table import MOST_BYTES, Fault
-from pro_app.services import enrolled_files, enrolment, enrolment_file, participants
-from pro_app.services.enrolled_files import EnrolledFile, Entered
-from pro_app.services.enrolment import EnrolmentError
+from pro_app.services import enrolled_files, enrolment_file, participants, secrets
+from pro_app.services.enrolled_files import CodesMade, EnrolledFile, Entered
 from pro_app.services.enrolment_file import Checked, FileRefused
-from pro_app.web import file_words, staff_access
+from pro_app.web import carried, file_words, staff_access
 from pro_app.web.enrol import card
 from pro_app.web.house import house
 from pro_app.web.staff_access import Page, staff_only
@@ -30,7 +27,7 @@ blueprint = Blueprint("enrol_many", __name__, url_prefix="/staff/<study>/enrol/m
 blueprint.url_value_preprocessor(staff_access.take_study)
 
 SHOWN = 200  # faults on one page
-CARDS = 50  # on one page: each code takes its time to make
+CARDS = 50  # on one page: each code takes its time to hash
 
 
 @blueprint.url_value_preprocessor
@@ -63,7 +60,11 @@ def _form_page(fault: str | None = None, faults: Sequence[Fault] = ()) -> str:
         total=len(faults),
         words=file_words,
         needed=enrolment_file.NEEDED,
-        more=[*(one.code for one in here.study.definition.anchors), enrolment_file.EMAIL],
+        more=[
+            *(one.code for one in here.study.definition.anchors),
+            enrolment_file.EMAIL,
+            enrolment_file.TEST,
+        ],
         sites=_own_sites(),
         room="enrol.form",
     )
@@ -114,20 +115,10 @@ def _checked_page(data: bytes, checked: Checked) -> str:
         "enrol_many/checked.html",
         total=len(checked.entrants),
         sites=[(one, counted[one.id]) for one in sites if counted[one.id]],
-        packed=base64.b64encode(zlib.compress(data)).decode(),
+        packed=carried.packed(data),
         sha256=hashlib.sha256(data).hexdigest(),
         room="enrol.form",
     )
-
-
-def _unpacked(packed: str) -> bytes:
-    """What a checked page carries; nothing where that is no such thing, or too large."""
-    try:
-        unpacking = zlib.decompressobj()
-        data = unpacking.decompress(base64.b64decode(packed, validate=True), MOST_BYTES + 1)
-    except (ValueError, zlib.error):
-        return b""
-    return data if unpacking.eof else b""
 
 
 @blueprint.post("/enrol")
@@ -135,7 +126,7 @@ def _unpacked(packed: str) -> bytes:
 def enrol() -> Page:
     """Enrol exactly the file that was looked at: everybody or nobody."""
     here, now = staff_access.post(), house().clock()
-    data = _unpacked(request.form.get("packed", ""))
+    data = carried.unpacked(request.form.get("packed", ""), MOST_BYTES)
     sha256 = hashlib.sha256(data).hexdigest()
     if not data or sha256 != request.form.get("sha256"):
         return _form_page(_("Nobody was enrolled. Please choose the file again.")), 422
@@ -172,6 +163,7 @@ def _cards_page(sha256: str, fault: str | None = None) -> str:
         files=known,
         file=file,
         parts=_parts(people),
+        newest_code=enrolled_files.newest_code,
         fault=fault,
         room="enrol.form",
     )
@@ -190,24 +182,41 @@ def _parts(people: Sequence[Entered]) -> list[Sequence[Entered]]:
 @staff_only("coordinator")
 def print_cards() -> Page:
     """New cards for a part of a file's people: earlier codes of theirs are dead."""
-    here, now = staff_access.post(), house().clock()
-    covered, place = here.covers("coordinator"), request.form.get("part", "")
-    with house().database.reading() as database:
-        file = _chosen(
-            enrolled_files.files(database, here.study, covered), request.form.get("file", "")
+    here, now, sha256 = staff_access.post(), house().clock(), request.form.get("file", "")
+    file, waiting = _part(sha256, request.form.get("part", ""))
+    if file is None or not waiting:
+        return _cards_page(sha256, _("There is no card to make here.")), 422
+    # hashing takes its time: before the transaction, in which others would wait
+    codes = [secrets.hashed_code(house().settings.secret_key) for _one in waiting]
+    try:
+        with house().database.writing() as database:
+            given = enrolled_files.make_codes(
+                database, waiting, codes, _known(), now, here.person.actor
+            )
+    except CodesMade:
+        meanwhile = _(
+            "Cards of these participants were made since this page was opened. If nobody has "
+            "them, make new ones."
         )
+        return _cards_page(sha256, meanwhile), 422
+    made = [
+        (one.number, card(one.number, one.language, "joining", code, now)) for one, code in given
+    ]
+    return render_template("enrol_many/print.html", file=file, cards=made, room="enrol.form")
+
+
+def _part(sha256: str, place: str) -> tuple[EnrolledFile | None, list[Entered]]:
+    """The file, and those of a part of its people who wait for a card."""
+    here = staff_access.post()
+    covered = here.covers("coordinator")
+    with house().database.reading() as database:
+        file = _chosen(enrolled_files.files(database, here.study, covered), sha256)
         people = [] if file is None else enrolled_files.people(database, here.study, file, covered)
     known = {str(place): part for place, part in enumerate(_parts(people), start=1)}
-    waiting = [one for one in known.get(place, ()) if one.waits]
-    if file is None or not waiting:
-        return _cards_page(request.form.get("file", ""), _("There is no card to make here.")), 422
-    made = []
-    for one in waiting:  # each in a transaction of its own: hashing a code takes its time
-        try:
-            with house().database.writing() as database:
-                key, actor = house().settings.secret_key, here.person.actor
-                code = enrolment.issue_code(database, one.id, key, now, actor=actor)
-        except EnrolmentError:
-            continue  # has left the study meanwhile: the others' cards are printed all the same
-        made.append((one.number, card(one.number, one.language, "joining", code, now)))
-    return render_template("enrol_many/print.html", file=file, cards=made, room="enrol.form")
+    return file, [one for one in known.get(place, ()) if one.waits]
+
+
+def _known() -> int:
+    """The newest code that the page knew; none if it does not say."""
+    given = request.form.get("known", "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0

@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.core.instruments import Instrument
+from pro_app.core.wording import Wording
 from pro_app.models import TRANSCRIBED_MODES, Assessment, Participant, Transcription
-from pro_app.services import assessments, staff, submissions, to_enter, transcription
+from pro_app.services import assessments, paper, staff, submissions, to_enter, transcription
 from pro_app.services.by_staff import Refusal
+from pro_app.services.printing import FOOT
 from pro_app.services.transcription import ENTERING, UNDONE
 from pro_app.web import (
     entry_forms,
@@ -105,15 +107,36 @@ def _begin_page(person: Participant, assessment: str, given: Form, fault: Fault 
         fault=fault,
         mode=given.get("mode") if given.get("mode") in TRANSCRIBED_MODES else "paper",
         spoken=_spoken(about.instrument),
+        versions=_versions(about.instrument),
+        foot=FOOT,
         today=_today(),
         **values,
     )
 
 
+def _versions(instrument: str) -> list[Wording]:
+    """The wordings that a paper can be in, where any language has several; else none."""
+    found = paper.versions(staff_access.post().study, instrument)
+    return found if len({one.language for one in found}) < len(found) else []
+
+
 def _spoken(instrument: str) -> dict[str, str]:
     """The languages that the instrument has words in, by code."""
-    found = house().library.wordings
-    return {code: name for code, name in locale.NAMES.items() if (instrument, code) in found}
+    return {
+        code: name for code, name in locale.NAMES.items() if _wording(instrument, code) is not None
+    }
+
+
+def _wording(instrument: str, language: str) -> Wording | None:
+    return staff_access.post().study.wordings.reading(instrument, language, house().clock())
+
+
+def _shown_wording(sheet: _Sheet, language: str) -> Wording | None:
+    """What stands on the sheet; where another language was typed, that of today."""
+    on_paper = staff_access.post().study.wordings.by_fingerprint(sheet.row.wording)
+    if on_paper is not None and on_paper.language == language:
+        return on_paper
+    return _wording(sheet.instrument.code, language) or on_paper
 
 
 def _today() -> str:
@@ -209,13 +232,12 @@ def _sheet_page(person: Participant, sheet: str, typed: Form | None, fault: Faul
         values = participant_frame.frame(person, "entry.index")
         names = staff.names(database, {row.entered_by, row.checked_by})
     given, chosen = _shown(found, typed)
-    known = house().library.wording(found.instrument.code, given["language"])
     return render_template(
         f"entry/{step}.html",
         sheet=row,
         about=found.about,
         instrument=found.instrument,
-        wording=known or house().library.wording(found.instrument.code, row.language),
+        wording=_shown_wording(found, given["language"]),
         given=given,
         chosen=chosen,
         remark="" if typed is None else typed.get("remark", ""),
@@ -224,6 +246,8 @@ def _sheet_page(person: Participant, sheet: str, typed: Form | None, fault: Faul
         names=names,
         receipt=receipt,
         spoken=_spoken(found.instrument.code),
+        versions=_versions(found.instrument.code),
+        foot=FOOT,
         today=_today(),
         mine=row.entered_by == staff_access.post().person.staff_id,
         undone=row.state in UNDONE,
@@ -253,6 +277,7 @@ def _shown(found: _Sheet, typed: Form | None) -> tuple[dict[str, str], Mapping[s
         "completed_time": at,
         "language": row.language,
         "reference": row.reference,
+        "wording": row.wording[:FOOT],
     }
     entering = found.step == "enter"
     if typed is None or (entering and "completed_on" not in typed):

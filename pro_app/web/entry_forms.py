@@ -38,6 +38,10 @@ FAULTS: Mapping[str, tuple[str | None, LazyString]] = {
     "withdrawn": ("completed_on", _l("The participant had withdrawn by that day.")),
     "died": ("completed_on", _l("The participant had died by that day.")),
     "language": ("language", _l("Please choose the language in which it was answered.")),
+    "wording": (
+        "wording",
+        _l("In this language no paper has this code at its foot. Please choose it again."),
+    ),
     "text_long": ("reference", _l("The text is too long. At most 120 characters are kept.")),
     "identity": ("reference", IDENTITY),
     "missing": (
@@ -74,7 +78,7 @@ def fault_of(error: Refusal, remark: bool = False) -> Fault:
 
 
 def paper(form: Form) -> Paper:
-    """Day, time, language and place of the paper. Raises TranscriptionError for what is none."""
+    """What stands on the paper beside the answers. Raises TranscriptionError for what cannot."""
     on = staff_forms.day(form.get("completed_on", ""))
     if on is None:
         raise TranscriptionError("there is no day", "day")
@@ -82,7 +86,10 @@ def paper(form: Form) -> Paper:
     at = staff_forms.time_of_day(clock)
     if clock and at is None:
         raise TranscriptionError("this is no time", "time")
-    return Paper(on, form.get("language", ""), at, form.get("reference", ""))
+    code = form.get("wording", "")
+    return Paper(
+        on, form.get("language", ""), at, form.get("reference", ""), "" if code == "none" else code
+    )
 
 
 def values(form: Form, instrument: Instrument) -> dict[str, Value]:

@@ -9,7 +9,8 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from pro_app.web import tablet_access
+from pro_app.web import problems, tablet_access
+from pro_app.web.problems import Problem
 
 Page = tuple[str, int]
 
@@ -42,6 +43,7 @@ OTHER = (
 
 def register(app: Flask) -> None:
     """Answer every error with a page of ours."""
+    app.register_error_handler(Problem, problems.answer)
     app.register_error_handler(HTTPException, refused)
     app.register_error_handler(Exception, failed)
 
@@ -51,6 +53,9 @@ def refused(error: HTTPException) -> Page | BaseResponse:
     code = error.code or 500
     if code < 400:
         return error.get_response()
+    if problems.is_asked():
+        allowed = getattr(error, "valid_methods", None)
+        return problems.of_status(code, {"Allow": ", ".join(allowed)} if allowed else None)
     if request.is_json:
         response = jsonify(error=error.name)
         response.status_code = code
@@ -63,6 +68,8 @@ def failed(error: Exception) -> Page | BaseResponse:
     """A fault of ours: told in the log without what the person sent."""
     frames = "".join(traceback.format_tb(error.__traceback__))  # messages may quote an answer
     current_app.logger.error("%s in %s\n%s", type(error).__name__, request.endpoint, frames)
+    if problems.is_asked():
+        return problems.of_status(500)
     if request.is_json:
         response = jsonify(error="server")
         response.status_code = 500

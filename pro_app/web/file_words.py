@@ -33,6 +33,7 @@ REASONS: Words = {  # by the codes of core.file_table.REASONS
     "no_day": _l("This is not a day. Days are written like 2026-11-22."),
     "future": _l("This day lies in the future."),
     "email": _l("This is not an e-mail address we can write to."),
+    "yes_no": _l("Only yes or no may stand here, or nothing."),
     "meanwhile": _l("Somebody has enrolled one of these study numbers meanwhile."),
 }
 

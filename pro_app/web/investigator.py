@@ -9,9 +9,15 @@ from flask import Blueprint, render_template
 from pro_app.core.corrections import value_of
 from pro_app.core.scoring import half_up
 from pro_app.models import Participant
-from pro_app.services import answer_record
 from pro_app.services.answer_record import Sheet
-from pro_app.web import correction_words, layout, locale, participant_frame, staff_access
+from pro_app.web import (
+    correction_words,
+    layout,
+    locale,
+    participant_frame,
+    reading_answers,
+    staff_access,
+)
 from pro_app.web.answer_words import AnswerWords
 from pro_app.web.house import house
 from pro_app.web.staff_access import staff_only
@@ -28,19 +34,21 @@ class Shown:
     words: AnswerWords
     languages: tuple[str, ...]  # in which it was answered
     demonstration: bool
-    reworded: bool  # some of what was read has another wording by now
+    reworded: bool  # some of what was read is not at hand: it is shown in another wording
 
 
 def _shown(sheet: Sheet) -> Shown:
-    words = AnswerWords(house().library, sheet.instrument, layout.language())
     sealed = [one.sealed for one in sheet.items if one.sealed is not None]
+    read = {str(one["language"]): str(one["wording"]) for one in sealed}
+    wordings = staff_access.post().study.wordings
+    words = AnswerWords(wordings, sheet.instrument, layout.language(), read)
     languages = tuple(dict.fromkeys(str(one["language"]) for one in sealed))
     return Shown(
         sheet,
         words,
         languages,
         words.is_demonstration(*languages),
-        not all(words.is_now(one["language"], one["wording"]) for one in sealed),
+        not all(words.is_kept(one["wording"]) for one in sealed),
     )
 
 
@@ -49,21 +57,11 @@ def _shown(sheet: Sheet) -> Shown:
 def answers(number: str) -> str:
     """Everything that was submitted, with corrections and scores. The trail is told who read it
     before it is shown."""
-    here, now = staff_access.post(), house().clock()
     person = staff_access.participant(number, "investigator")
     with house().database.reading() as database:
         person = database.get_one(Participant, person.id)
-        record = answer_record.answer_record(database, here.study, house().library, person.id, now)
         values = participant_frame.frame(person, "investigator.answers")
-    with house().database.writing() as database:
-        answer_record.note_reading(
-            database,
-            person.id,
-            here.person.actor,
-            now,
-            "participant",
-            assessments=[one.known.public_id for one in record.sheets],
-        )
+    record = reading_answers.record_of(person)
     return render_template(
         "investigator/answers.html",
         shown=[_shown(one) for one in record.sheets],

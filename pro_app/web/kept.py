@@ -8,12 +8,14 @@ pages of the sign-in, and is sent on when the same person has signed in.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 from flask import Response, render_template, request, session
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from pro_app.services import kept_forms
 from pro_app.services.kept_forms import KeptForm
+from pro_app.web import steps
 from pro_app.web.house import house
 
 SECRETS = frozenset({"password", "again", "code"})  # never kept, never carried
@@ -69,7 +71,15 @@ def go_on(staff_id: int) -> Response | None:
     form = kept_forms.unseal(vault, sealed, staff_id, now) if sealed else None
     if form is None:
         return None
-    return Response(render_template("staff/go_on.html", path=form.path, fields=form.fields))
+    return once_more(form.path, form.fields)
+
+
+def once_more(path: str, fields: Sequence[tuple[str, str]], again: bool = False) -> Response:
+    """The page that says which step waits, and sends it on when pressed. `again`: the person has
+    signed in anew since the step's own page was opened."""
+    step = steps.step(path, fields)
+    page = render_template("staff/go_on.html", path=path, fields=fields, step=step, again=again)
+    return Response(page)
 
 
 def resend() -> Response | None:
@@ -78,6 +88,6 @@ def resend() -> Response | None:
     known, sent = session.get(FIELD, ""), fields()
     if not sent or page_owner() is None or not str(known).startswith(f"{page_owner()}."):
         return None
-    path = request.full_path.rstrip("?")
-    page = render_template("staff/go_on.html", path=path, fields=sent, again=True)
-    return Response(page, status=400)
+    response = once_more(request.full_path.rstrip("?"), sent, again=True)
+    response.status_code = 400
+    return response

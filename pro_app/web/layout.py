@@ -37,7 +37,13 @@ def study() -> CurrentStudy | None:
 
 
 def _study_of(person: Person | Guest) -> CurrentStudy:
-    known = studies.parsed(person.study_id, person.study_version, person.study_fingerprint)
+    known = studies.parsed(
+        house().database.engine,
+        house().library,
+        person.study_id,
+        person.study_version,
+        person.study_fingerprint,
+    )
     if known is not None:
         return known
     with house().database.reading() as database:

@@ -10,10 +10,13 @@ from flask import Blueprint, Response, abort, jsonify, render_template, url_for
 from sqlalchemy.orm import Session
 
 from pro_app.core.assessment import Status
-from pro_app.core.study import StudyDefinition
+from pro_app.core.instruments import Instrument
+from pro_app.core.licence import PHONE
+from pro_app.core.wording import short
 from pro_app.services import answers, assessments
 from pro_app.services.assessments import Known
-from pro_app.web import access, layout, locale, sheets
+from pro_app.services.studies import CurrentStudy
+from pro_app.web import access, layout, locale, sheets, sounds
 from pro_app.web.house import house
 
 blueprint = Blueprint("offline", __name__)
@@ -41,8 +44,9 @@ def plan() -> Response:
     """What is due to this person now and soon, with what was answered so far.
 
     `questionnaires` come in the order of Today; moments are ISO 8601 in UTC, `..._text` are for
-    reading; `sheet` is the address of the items, null where the language has no wording. On a
-    phone that is not the person's own nothing is to stay.
+    reading; `sheet` is the address of the items, null where the language has no wording; `sounds`
+    are those of the recordings of the items, in their order, none where it may not be read aloud
+    (`aloud`). On a phone that is not the person's own nothing is to stay.
     """
     study, now, person = layout.study(), house().clock(), access.person()
     if person.shared:
@@ -51,7 +55,7 @@ def plan() -> Response:
     definition = study.definition
     with house().database.reading() as database:
         due = [
-            _questionnaire(database, definition, known)
+            _questionnaire(database, study, known)
             for known in assessments.of_participant(database, person.participant_id)
             if known.status(now, definition.grace) in SHOWN and known.facts.opens_at <= now + AHEAD
         ]
@@ -61,20 +65,22 @@ def plan() -> Response:
         text_size=person.text_size,
         study=definition.names.get(layout.language()),
         help=layout.help_text(definition),
-        aloud=definition.read_aloud,
         questionnaires=due,
     )
 
 
-def _questionnaire(database: Session, definition: StudyDefinition, known: Known) -> dict[str, Any]:
-    language, facts = layout.language(), known.facts
+def _questionnaire(database: Session, study: CurrentStudy, known: Known) -> dict[str, Any]:
+    language, facts, definition = layout.language(), known.facts, study.definition
     instrument = house().library.instruments[known.instrument]
-    wording = house().library.offered(definition, known.instrument, language)
+    # one that opens later is read in the wording of that moment
+    at = max(house().clock(), facts.opens_at)
+    wording = known.wording(study.wordings, language, PHONE, at)
     given, newest = answers.current(database, known.id)
-    sheet = None
+    sheet, voices = None, None
     if wording is not None:
-        version = sheets.rendered(instrument, wording, definition.skipping).version
-        sheet = url_for("questionnaire.sheet", version=version)
+        voices = sheets.recordings(study, known, wording)
+        shown = (instrument, wording, definition.skipping, voices or sheets.SILENT)
+        sheet = url_for("questionnaire.sheet", version=sheets.rendered(*shown).version)
     return {
         "id": known.public_id,
         "items": len(instrument.items),
@@ -86,6 +92,13 @@ def _questionnaire(database: Session, definition: StudyDefinition, known: Known)
         "instruction": None if wording is None else wording.instruction,
         "demonstration": wording is not None and wording.kind == "demonstration",
         "sheet": sheet,
+        "wording": None if wording is None else short(wording),
+        "aloud": voices is not None,
+        "sounds": _sounds(instrument, voices or sheets.SILENT),
         "seen": newest,
         "given": {item: [answer.state, answer.code] for item, answer in given.items()},
     }
+
+
+def _sounds(instrument: Instrument, voices: sheets.Recordings) -> list[str]:
+    return [sounds.address(voices[one.code]) for one in instrument.items if one.code in voices]

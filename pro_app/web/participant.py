@@ -9,6 +9,7 @@ from flask_wtf.csrf import generate_csrf
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
+from pro_app.core.licence import PHONE
 from pro_app.models import Participant
 from pro_app.services import answers, assessments, enrolment, journals, phones, reach, sessions
 from pro_app.services.assessments import Known
@@ -121,12 +122,12 @@ def today() -> str:
     )
 
 
-def cards(database: Session, known: Iterable[Known]) -> list[dict[str, object]]:
-    """What the cards of these open assessments show."""
-    return [_card(database, place, one) for place, one in enumerate(known, start=1)]
+def cards(database: Session, known: Iterable[Known], mode: str = PHONE) -> list[dict[str, object]]:
+    """What the cards of these open assessments show where they are read in a mode."""
+    return [_card(database, place, one, mode) for place, one in enumerate(known, start=1)]
 
 
-def _card(database: Session, place: int, known: Known) -> dict[str, object]:
+def _card(database: Session, place: int, known: Known, mode: str) -> dict[str, object]:
     """What a card shows of an open assessment."""
     instrument = house().library.instruments[known.instrument]
     given, _newest = answers.current(database, known.id)
@@ -139,14 +140,15 @@ def _card(database: Session, place: int, known: Known) -> dict[str, object]:
         "late": house().clock() >= known.facts.closes_at,
         "begun": bool(given),
         "continue_at": answers.first_open(instrument, given),
-        "offered": _is_offered(known),
+        "offered": _is_offered(known, mode),
     }
 
 
-def _is_offered(known: Known) -> bool:
-    study = layout.study()
-    library, language = house().library, layout.language()
-    return study is not None and bool(library.offered(study.definition, known.instrument, language))
+def _is_offered(known: Known, mode: str) -> bool:
+    study, now = layout.study(), house().clock()
+    if study is None:
+        return False
+    return known.wording(study.wordings, layout.language(), mode, now) is not None
 
 
 @blueprint.post("/settings")

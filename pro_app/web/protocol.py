@@ -9,10 +9,12 @@ from datetime import date, datetime
 from flask import Blueprint, render_template
 
 from pro_app.core import reminders
+from pro_app.core.licence import PHONE, Licence
 from pro_app.core.schedule import Timepoint
 from pro_app.core.study import StudyDefinition
 from pro_app.core.wording import Wording
 from pro_app.services import participants, readiness, studies
+from pro_app.services.studies import CurrentStudy
 from pro_app.web import layout, locale, protocol_picture, protocol_words, staff_access, staff_words
 from pro_app.web.house import house
 from pro_app.web.staff_access import PEOPLE, staff_only
@@ -32,12 +34,10 @@ def index() -> str:
     today = now.astimezone(definition.zone).date()
     names = {one.code: house().library.instruments[one.code].name for one in definition.instruments}
     with house().database.snapshot() as database:
-        missing = readiness.missing(
-            database, here.study, house().library, equipment(house().settings), now
-        )
+        missing = readiness.missing(database, here.study, equipment(house().settings), now)
         values = {
             "versions": studies.versions(database, here.study.id),
-            "people": participants.counts(database, here.study.id, here.covers(*READERS)),
+            "people": participants.counts(database, here.study, here.covers(*READERS)),
         }
     return render_template(
         "protocol/index.html",
@@ -46,10 +46,11 @@ def index() -> str:
         picture=protocol_picture.picture(definition, names, protocol_words.row_label, today),
         instruments=names,
         library=house().library.instruments,
-        wordings=_wordings(definition),
+        wordings=_wordings(here.study),
         plans=_plans(definition, today),
         names=locale.NAMES,
         says=protocol_words,
+        day_text=_day_text,
         words=staff_words,
         room="protocol.index",
         **values,
@@ -61,28 +62,38 @@ def _moment(moment: datetime) -> str:
     return locale.short_text(moment, zone, layout.language())
 
 
+def _day_text(day: date) -> str:
+    return locale.short_day(day, layout.language())
+
+
 @dataclass(frozen=True, slots=True)
 class Available:
-    """An instrument in a language: its wording, and whether the study may show it."""
+    """An instrument in a language: its wording, whether the study may show it, and the licence
+    that is in force at every site, if one is."""
 
     instrument: str
     language: str
     wording: Wording | None
     offered: bool
+    licence: Licence | None
 
 
-def _wordings(study: StudyDefinition) -> list[Available]:
+def _wordings(study: CurrentStudy) -> list[Available]:
     """Every instrument in every language of the study."""
-    library = house().library
+    now, wordings = house().clock(), study.wordings
     return [
         Available(
             one.code,
             language,
-            library.wording(one.code, language),
-            library.offered(study, one.code, language) is not None,
+            wordings.reading(one.code, language, now),
+            all(
+                wordings.offered(one.code, language, PHONE, now, site) is not None
+                for site in wordings.sites
+            ),
+            wordings.in_force(one.code, language, now, None),
         )
-        for one in study.instruments
-        for language in study.languages
+        for one in study.definition.instruments
+        for language in study.definition.languages
     ]
 
 

@@ -27,6 +27,13 @@ KIND: Words = {
     "demonstration": _l("demonstration wording"),
     "": _l("there is no wording"),
 }
+MODE: Words = {  # of reading
+    "phone": _l("on one's own phone"),
+    "tablet": _l("on the site's tablet"),
+    "paper": _l("on paper"),
+    "interview": _l("read out by the staff"),
+    "aloud": _l("read aloud by the phone"),
+}
 HOUR = 60  # minutes
 
 
@@ -190,7 +197,7 @@ def ready(one: Missing, instruments: Mapping[str, str], moment: Callable[..., st
     about = instruments.get(one.about, one.about)
     since = "" if one.since is None else moment(one.since)
     of_staff = _of_the_staff(one)
-    says = _of_the_protocol(one, about) | of_staff | _of_the_installation(one, since)
+    says = _of_the_protocol(one, about, since) | of_staff | _of_the_installation(one, since)
     what, remedy, name = says[one.code]
     return Ready(str(what), str(remedy), one.languages, name, one.code in of_staff)
 
@@ -198,7 +205,7 @@ def ready(one: Missing, instruments: Mapping[str, str], moment: Callable[..., st
 Said = dict[str, tuple[str, str, str]]
 
 
-def _of_the_protocol(one: Missing, about: str) -> Said:
+def _of_the_protocol(one: Missing, about: str, since: str) -> Said:
     licence = _("Obtain the licence for these languages, and have the licensed text loaded.")
     return {
         "demonstration": (
@@ -206,24 +213,29 @@ def _of_the_protocol(one: Missing, about: str) -> Said:
             _("Load the protocol under a code of its own."),
             "",
         ),
-        "test_participants": (
-            ngettext(
-                "%(num)d participant of the test is enrolled, whose answers would count.",
-                "%(num)d participants of the test are enrolled, whose answers would count.",
-                one.count,
-            ),
-            _("Load the protocol of the live study under another code."),
-            "",
-        ),
-        "wording_missing": (_("%(name)s has no wording.", name=about), licence, ""),
-        "wording_demonstration": (
-            _("%(name)s has demonstration wording.", name=about),
+        "wording_missing": (
+            _("%(name)s has no licensed wording that is valid at every site.", name=about),
             licence,
             "",
+        ),
+        "wording_mode": (
+            _("The licence of %(name)s does not permit a way in which it is read.", name=about),
+            _("See what the licence permits, and have it extended."),
+            str(MODE.get(one.mode, one.mode)),
+        ),
+        "wording_ends": (
+            _("The licence of %(name)s ends before the follow-up does.", name=about),
+            _("Have the licence renewed, and load it."),
+            since,
         ),
         "notice_draft": (
             _("The version of the privacy notice is called a draft: %(version)s.", version=about),
             _("Load the notice that the ethics committee has approved, with its version."),
+            "",
+        ),
+        "notice_unapproved": (
+            _("The privacy notice names no approval: %(version)s.", version=about),
+            _("Put the reference of the ethics committee's approval into the study file."),
             "",
         ),
         "notice_untranslated": (
@@ -302,6 +314,16 @@ def _of_the_installation(one: Missing, since: str) -> Said:
             _("No e-mail can go where a message to the phone cannot."),
             operator,
             "PRO_MAIL_URL",
+        ),
+        "backup_none": (
+            _("No backup of the data has been made."),
+            _("Ask the operator to have one made every day."),
+            "PRO_BACKUP_FOLDER",
+        ),
+        "backup_old": (
+            _("The newest backup of the data is of %(moment)s.", moment=since),
+            _("Ask the operator to have one made every day."),
+            "PRO_BACKUP_FOLDER",
         ),
         "audit_key": (
             _("The key that signs the audit trail lies beside the data."),

@@ -29,8 +29,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.core.assessment import Status
 from pro_app.core.instruments import Instrument, Item
+from pro_app.core.licence import PHONE
 from pro_app.core.study import LANGUAGES, StudyDefinition
-from pro_app.core.wording import Wording
+from pro_app.core.wording import Wording, short
 from pro_app.models import Transaction
 from pro_app.services import answers, assessments, batches, submissions
 from pro_app.services.answers import Current, Operation, Origin, Saved
@@ -97,10 +98,14 @@ def _sheet(assessment: Known) -> Sheet:
     if state not in {Status.OPEN, Status.IN_PROGRESS}:
         raise NotOpen((_closed_page(assessment, "closed"), 410))
     instrument = place.library.instruments.get(assessment.instrument)
-    wording = place.library.offered(definition, assessment.instrument, layout.language())
+    wording = _offered(assessment, layout.language())
     if instrument is None or wording is None:
         raise NotOpen((_unoffered_page(assessment), 404))
     return Sheet(assessment, instrument, wording)
+
+
+def _offered(assessment: Known, language: str) -> Wording | None:
+    return assessment.wording(_study().wordings, language, PHONE, house().clock())
 
 
 def _closed_page(assessment: Known, why: str, kept: bool = False) -> str:
@@ -123,7 +128,7 @@ def _unoffered_page(assessment: Known) -> str:
     offered = [
         language
         for language in _definition().languages
-        if house().library.offered(_definition(), assessment.instrument, language) is not None
+        if _offered(assessment, language) is not None
     ]
     return render_template("questionnaire/unoffered.html", offered=offered)
 
@@ -139,7 +144,10 @@ def start(public_id: str) -> Page:
         n = answers.first_open(sheet.instrument, given)
         page = url_for(".review", public_id=public_id)
         return redirect(page if n is None else url_for(".item", public_id=public_id, n=n))
-    return render_template("questionnaire/start.html", sheet=sheet)
+    voices = sheets.recordings(_study(), sheet.assessment, sheet.wording)
+    return render_template(
+        "questionnaire/start.html", sheet=sheet, sound=sheets.instruction(voices)
+    )
 
 
 @blueprint.get("/questionnaires/<public_id>/items/<int:n>")
@@ -162,17 +170,23 @@ def _item_page(
     sheet: Sheet, shown: Item, given: dict[str, Current], newest: int, prompting: bool
 ) -> str:
     state = given.get(shown.code)
-    texts = sheets.rendered(sheet.instrument, sheet.wording, _definition().skipping)
+    voices = sheets.recordings(_study(), sheet.assessment, sheet.wording)
+    texts = sheets.rendered(
+        sheet.instrument, sheet.wording, _definition().skipping, voices or sheets.SILENT
+    )
     start = url_for(".start", public_id=sheet.assessment.public_id)
     sent = request.form if request.method == "POST" else request.args
     person, wording = access.person(), sheet.wording
-    key = (person.study_fingerprint, person.text_size, wording.fingerprint, texts.version)
+    aloud = voices is not None
+    key = (person.study_fingerprint, person.text_size, wording.fingerprint, texts.version, aloud)
     return frame.fill(
         "questionnaire/item.html",
         key,
         {  # nothing of the assessment but what the key tells
             "sheet": {"instrument": sheet.instrument, "wording": wording},
             "sheet_version": texts.version,
+            "wording_name": short(wording),
+            "aloud": aloud,
         },
         {
             "csrf_token": generate_csrf(),
@@ -231,7 +245,7 @@ def answer(public_id: str, n: int) -> Page:
     with house().database.writing() as database:
         assessment = _own(database, public_id, hold=True)
         instrument = house().library.instruments[assessment.instrument]
-        wording = _shown_wording(assessment, request.form.get("shown_in"))
+        wording = seen_wording(_study(), assessment)
         shown = _item(instrument, n)
         if wording is None or now < assessment.facts.opens_at:
             raise NotOpen(_sheet_or_page(assessment))
@@ -253,11 +267,14 @@ def answer(public_id: str, n: int) -> Page:
     return response
 
 
-def _shown_wording(assessment: Known, language: str | None) -> Wording | None:
+def seen_wording(study: CurrentStudy, assessment: Known) -> Wording | None:
     """The wording that the person saw when answering: what was seen is what is recorded, also
     when the study would no longer show it."""
-    seen = language if language in LANGUAGES else layout.language()
-    return house().library.wording(assessment.instrument, str(seen))
+    language, seen = request.form.get("shown_in"), request.form.get("wording")
+    if language not in LANGUAGES:
+        language = layout.language()
+    at = assessment.facts.started_at or house().clock()
+    return study.wordings.read_as(assessment.instrument, str(language), seen, at)
 
 
 def _sheet_or_page(assessment: Known) -> Page:
@@ -288,7 +305,8 @@ def posted(shown: Item, before: Current | None, action: str) -> Operation | None
     ):
         return None
     prompted = request.form.get("prompted") == "yes"
-    return Operation(str(uuid.uuid4()), shown.code, state, code, prompted)
+    heard = shown.code in request.form.get("read_aloud", "").split()
+    return Operation(str(uuid.uuid4()), shown.code, state, code, prompted, aloud=heard)
 
 
 def _onward(assessment: Known, shown: Item, of: int, action: str) -> str:
@@ -358,7 +376,7 @@ def take_operations(public_id: str) -> Page:
             return _told({"error": "early"}, 409)
         instrument = house().library.instruments[assessment.instrument]
         held = batches.Held(_study(), assessment, instrument, phone)
-        operations = sent.worded(house().library, assessment.instrument, owner.language)
+        operations = sent.worded(_study().wordings, assessment, owner.language, now)
         origin = sent.origin(owner.device_id, locked=g.person is None)
         taken = batches.take(database, held, operations, origin, now, sent.left, sent.seen)
     return _told(_told_of(taken, len(sent.operations), now))

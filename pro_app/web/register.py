@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from pro_app.core.schedule import local
 from pro_app.core.study import LANGUAGES, NATIONAL_IDENTITY
 from pro_app.models import ROLES, Site
-from pro_app.services import delegation, participants, reach, staff
+from pro_app.services import account_mail, delegation, participants, reach, staff
 from pro_app.services import register as staff_register
 from pro_app.services.delegation import Newcomer, Scope
 from pro_app.services.register import Account
@@ -333,6 +333,8 @@ def renew(account: str) -> Page:
             code = delegation.renew(database, scope(), known.id, key, house().clock())
     except StaffError as error:
         return _refused(known, "renew", error.code)
+    if known.state == "active":  # the owner hears of it before it is used
+        account_mail.tell_invited(house().post_office, known.id)
     return _invitation_page(known.name, known.public_id, code)
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from flask import render_template
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from pro_app.core.instruments import Instrument
-from pro_app.core.wording import Wording
+from pro_app.core.wording import Wording, fits
+from pro_app.services import stored_wordings
+from pro_app.services.assessments import Known
+from pro_app.services.studies import CurrentStudy
+from pro_app.web import sounds
 from pro_app.web.house import house
 
 
@@ -25,12 +30,31 @@ class Rendered:
     version: str
 
 
-_rendered: dict[tuple[str, str, bool], Rendered] = {}
+Recordings = Mapping[str, str]  # SHA-256, in hex, by item; of the instruction by ""
+SILENT: Recordings = MappingProxyType({})
+_Key = tuple[str, str, bool, frozenset[tuple[str, str]]]
+_rendered: dict[_Key, Rendered] = {}
 
 
-def rendered(instrument: Instrument, wording: Wording, skipping: bool) -> Rendered:
-    """All items of a wording with nothing chosen; rendered once, since wordings never change."""
-    key = (instrument.fingerprint, wording.fingerprint, skipping)
+def recordings(study: CurrentStudy, assessment: Known, wording: Wording) -> Recordings | None:
+    """What was recorded of the wording in which an assessment is shown now; None where it may not
+    be read aloud, not by the phone's own voice either."""
+    if not assessment.is_read_aloud(study.wordings, wording, house().clock()):
+        return None
+    return study.wordings.recordings.get(wording.fingerprint, SILENT)
+
+
+def instruction(voices: Recordings | None) -> str | None:
+    """The address of the recorded instruction, if there is one."""
+    return _address(voices or SILENT, "")
+
+
+def rendered(
+    instrument: Instrument, wording: Wording, skipping: bool, voices: Recordings = SILENT
+) -> Rendered:
+    """All items of a wording with nothing chosen, and the addresses of its recordings; rendered
+    once, since neither ever changes."""
+    key = (instrument.fingerprint, wording.fingerprint, skipping, frozenset(voices.items()))
     if key not in _rendered:
         of = len(instrument.items)
         with force_locale(wording.language):
@@ -45,6 +69,7 @@ def rendered(instrument: Instrument, wording: Wording, skipping: bool) -> Render
                     title=title,
                     skipping=skipping,
                     of=of,
+                    sound=_address(voices, shown.code),
                 )
                 for shown, title in zip(instrument.items, titles, strict=True)
             )
@@ -53,6 +78,10 @@ def rendered(instrument: Instrument, wording: Wording, skipping: bool) -> Render
         version = hashlib.sha256(sheet).hexdigest()[:12]
         _rendered[key] = Rendered(items, titles, sheet, version)
     return _rendered[key]
+
+
+def _address(voices: Recordings, item: str) -> str | None:
+    return sounds.address(voices[item]) if item in voices else None
 
 
 def find(version: str) -> Rendered | None:
@@ -66,6 +95,13 @@ def find(version: str) -> Rendered | None:
 
 def _all() -> Iterator[Rendered]:
     library = house().library
-    for (code, _language), wording in library.wordings.items():
-        for skipping in (True, False):
-            yield rendered(library.instruments[code], wording, skipping)
+    with house().database.reading() as database:
+        stored = stored_wordings.every(database)
+        voices = stored_wordings.recordings(database, {one.fingerprint for one in stored})
+    for wording in (*library.wordings.values(), *stored):
+        instrument = library.instruments.get(wording.instrument)
+        if instrument is None or not fits(wording, instrument):
+            continue
+        for heard in (SILENT, voices.get(wording.fingerprint, SILENT)):
+            for skipping in (True, False):
+                yield rendered(instrument, wording, skipping, heard)

@@ -264,7 +264,7 @@ def verify() -> Page:
     fields = kept.fields()
     if request.form.get("method") == "post":
         fields = [pair for pair in fields if pair[0] != "method"]
-        page = Response(render_template("staff/go_on.html", path=to, fields=fields))
+        page = kept.once_more(to, fields)
     else:
         page = redirect(to, 303)  # type: ignore[assignment]
     staff_access.keep(page, token)

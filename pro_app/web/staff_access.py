@@ -20,12 +20,14 @@ from pro_app.models import ROLES, Participant
 from pro_app.services import participants, staff, staff_passkeys, staff_sign_in, studies
 from pro_app.services.staff_sign_in import Person
 from pro_app.services.studies import CurrentStudy
-from pro_app.web import account_words, kept, tablet_access
+from pro_app.web import account_words, kept, steps, tablet_access
 from pro_app.web.house import house
 
 View = TypeVar("View", bound=Callable[..., Any])
 Page = str | tuple[str, int] | BaseResponse
 PEOPLE = ("coordinator", "investigator")  # who sees participants
+ANALYSTS = ("investigator", "researcher")  # who takes data out, and looks at them
+TESTS = "test"  # in an address: 1 shows a live study's test participants, and nobody else
 Sites = frozenset[int] | None  # the sites that a role covers; None: all of the study
 
 
@@ -49,11 +51,14 @@ class Post:
         return frozenset().union(*(one for one in found if one is not None))
 
 
-def staff_only(*roles: str, fresh: bool = False, alone: bool = False) -> Callable[[View], View]:
+def staff_only(
+    *roles: str, fresh: bool = False, alone: bool = False, unattended: bool = False
+) -> Callable[[View], View]:
     """Say which roles of the study in the address a view is for.
 
     Without a role: for whoever is signed in, and with `alone` for who is not, too. `fresh`: only
-    after a proof of being there that is a few minutes old at most.
+    after a proof of being there that is a few minutes old at most. `unattended`: a page asks for it
+    by itself, which keeps nobody signed in, and nobody is led there afterwards.
     """
     if not set(roles) <= set(ROLES):
         raise ValueError(f"no role in {roles!r}")
@@ -63,6 +68,7 @@ def staff_only(*roles: str, fresh: bool = False, alone: bool = False) -> Callabl
         view.roles = roles  # type: ignore[attr-defined]
         view.fresh = fresh  # type: ignore[attr-defined]
         view.alone = alone  # type: ignore[attr-defined]
+        view.unattended = unattended  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -96,10 +102,15 @@ def rooms() -> list[tuple[str, str, tuple[str, ...]]]:
         ("entry.to_check", _("To check"), PEOPLE),
         ("corrections.room", _("Corrections"), PEOPLE),
         ("coordinator.rates", _("Completion"), PEOPLE),
+        ("pictures.index", _("Pictures"), ANALYSTS),
         ("register.index", _("Staff"), ("administrator",)),
         ("protocol.index", _("Study"), ("administrator", *PEOPLE)),
         ("trail.study", _("Record"), ("administrator", "investigator")),
         ("copy.index", _("Copy"), ("investigator",)),
+        ("receipts.index", _("Scores"), ANALYSTS),
+        ("exports.index", _("Exports"), ANALYSTS),
+        ("scoring.form", _("Score a file"), ("researcher",)),
+        ("tokens.index", _("Programs"), (*ANALYSTS, "administrator")),
     ]
 
 
@@ -143,10 +154,10 @@ def admit(view: Any) -> BaseResponse | None:
         with house().database.reading() as database:
             g.staff = staff_sign_in.person_of(database, token, now)
     if g.staff is None:
-        return None if view.alone else _to_sign_in(expired=token is not None)
+        return None if view.alone else _to_sign_in(token is not None, back=not view.unattended)
     if request.method == "GET":
         kept.own_pages(g.staff.staff_id)
-    if now - g.staff.seen_at >= staff_sign_in.SEEN_EVERY:
+    if now - g.staff.seen_at >= staff_sign_in.SEEN_EVERY and not view.unattended:
         with house().database.writing() as database:
             staff_sign_in.touch(database, g.staff, now)
     if view.roles:
@@ -169,18 +180,28 @@ def _post(code: str) -> Post:
         if found is None or not sites:
             abort(404)
         g.study = studies.current(database, house().library, found.id)
+    if g.study.is_live and request.args.get(TESTS) == "1":
+        g.study = g.study.of_tests()
     return Post(g.staff, g.study, sites)
 
 
-def _to_sign_in(expired: bool) -> BaseResponse:
-    """On to the sign-in, and afterwards to the page that was to be read; what somebody sent whose
-    desk was signed out meanwhile goes along."""
+def keep_tests(endpoint: str, values: dict[str, Any]) -> None:
+    """From a page that shows a live study's test participants its links lead on to the like: every
+    address of the study says so, unless it says what it wants itself."""
+    here = g.get("post")
+    if here is not None and here.study.tests and "study" in values and TESTS not in values:
+        values[TESTS] = "1"
+
+
+def _to_sign_in(expired: bool, back: bool) -> BaseResponse:
+    """On to the sign-in, and afterwards `back` to the page that was to be read; what somebody sent
+    whose desk was signed out meanwhile goes along."""
     sealed = kept.keep() if request.method == "POST" else None
     if sealed is not None:
         page = render_template("staff/sign_in.html", fault=None, over=False, kept=sealed)
         response: BaseResponse = Response(page, status=401)
     else:
-        if request.method == "GET":
+        if request.method == "GET" and back:
             session["staff_next"] = request.path
         response = redirect(url_for("staff.sign_in", over="1" if expired else None), 303)
     forget(response)
@@ -200,12 +221,14 @@ def carry(path: str, fault: str | None = None) -> BaseResponse:
         by_post = request.method == "POST" and bool(sent or not kept.SECRETS & request.form.keys())
     with house().database.reading() as database:
         has_passkey = bool(staff_passkeys.living(database, person().staff_id))
+    fields, method = (sent, "post") if by_post else ([], "get")
     page = render_template(
         "staff/verify.html",
         carry_to=path,
-        fields=sent if by_post else [],
+        fields=fields,
         fault=fault,
-        method="post" if by_post else "get",
+        method=method,
+        step=steps.step(path, fields, method.upper()),
         has_passkey=has_passkey,
     )
     return Response(page, status=401 if fault is None else 422)

@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
 
 from pro_app.core.assessment import Status
+from pro_app.core.schedule import ENROLMENT
 from pro_app.core.study import StudyDefinition
 
 Words = Mapping[str, LazyString]
@@ -156,11 +157,12 @@ def timepoint(study: StudyDefinition, code: str, occurrence: int, language: str)
 
 
 def anchor(study: StudyDefinition, code: str, language: str) -> str:
-    """An anchor as the protocol labels it."""
+    """An anchor as the protocol labels it; the one that every protocol has may have no label."""
     try:
-        return study.anchor(code).labels.get(language, code)
+        label = study.anchor(code).labels.get(language, code)
     except KeyError:
-        return code
+        label = code
+    return str(_l("Day of enrolment")) if label == ENROLMENT else label
 
 
 def plain_day(on: date, language: str) -> str:

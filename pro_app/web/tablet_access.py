@@ -31,6 +31,8 @@ WAY_OUT = frozenset(
         "demo.people", "demo.enter_staff",
     }
 )  # fmt: skip
+# what the participant's own pages play
+PLAYED = frozenset({"sounds.sound"})
 SLACK = timedelta(seconds=90)  # the page ends by itself so long before the server would
 
 
@@ -74,8 +76,9 @@ def is_tablet() -> bool:
 
 
 def is_bound() -> bool:
-    """Whether this request is for the tablet to answer: it is one, and this is no way out."""
-    return is_tablet() and request.endpoint not in WAY_OUT
+    """Whether this request is for the tablet to answer: it is one, and this is no way out, nor
+    a sound of its own pages."""
+    return is_tablet() and request.endpoint not in WAY_OUT | PLAYED
 
 
 def guest() -> Guest:

@@ -9,6 +9,7 @@ counts once: a page has a name, and an answer takes its own from the page and wh
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -18,8 +19,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from pro_app.core.assessment import Stamp, Status, tapped_at
 from pro_app.core.instruments import Instrument, Item
-from pro_app.core.study import LANGUAGES, StudyDefinition
-from pro_app.core.wording import Wording
+from pro_app.core.licence import TABLET
+from pro_app.core.study import StudyDefinition
+from pro_app.core.wording import Wording, short
 from pro_app.models import Transaction
 from pro_app.services import answers, assessments, submissions, tablet
 from pro_app.services.answers import Current, Operation, Saved
@@ -82,11 +84,11 @@ def _sheet(assessment: Known) -> Sheet:
     state = assessment.status(house().clock(), _definition().grace)
     if state not in {Status.OPEN, Status.IN_PROGRESS}:
         raise NotOpen(closed=state is Status.MISSED)
-    library = house().library
-    wording = library.offered(_definition(), assessment.instrument, layout.language())
+    now, language = house().clock(), layout.language()
+    wording = assessment.wording(_study().wordings, language, TABLET, now)
     if wording is None:
         raise NotOpen
-    return Sheet(assessment, library.instruments[assessment.instrument], wording)
+    return Sheet(assessment, house().library.instruments[assessment.instrument], wording)
 
 
 @blueprint.get("")
@@ -95,7 +97,7 @@ def listed() -> str:
     """What is open, and nothing that is done."""
     with house().database.reading() as database:
         found = assessments.today(database, _definition(), guest().participant_id, house().clock())
-        cards = participant.cards(database, found.open)
+        cards = participant.cards(database, found.open, TABLET)
     return render_template("tablet/listed.html", cards=cards, said=request.args.get("said"))
 
 
@@ -111,7 +113,8 @@ def start(public_id: str) -> Page:
         if n is None:
             return redirect(url_for(".review", public_id=public_id))
         return redirect(url_for(".item", public_id=public_id, n=n))
-    return render_template("tablet/sheet_start.html", sheet=sheet)
+    voices = sheets.recordings(_study(), sheet.assessment, sheet.wording)
+    return render_template("tablet/sheet_start.html", sheet=sheet, sound=sheets.instruction(voices))
 
 
 @blueprint.get("/<public_id>/items/<int:n>")
@@ -125,6 +128,17 @@ def item(public_id: str, n: int) -> str:
     return _item_page(sheet, shown, given.get(shown.code))
 
 
+def _hidden(given: Mapping[str, Current]) -> frozenset[str]:
+    """The items whose answers from before are not shown."""
+    return frozenset(code for code, one in given.items() if _seen(one) is None)
+
+
+def _seen(answer: Current | None) -> Current | None:
+    """An answer as the page knows it: one that is hidden is none. The same choice is then stored
+    again, so that nobody learns from the page that it was the same."""
+    return None if answer is None or guest().hides(answer.answered_at) else answer
+
+
 def _item(instrument: Instrument, n: int) -> Item:
     if not 1 <= n <= len(instrument.items):
         abort(404)
@@ -132,18 +146,25 @@ def _item(instrument: Instrument, n: int) -> Item:
 
 
 def _item_page(sheet: Sheet, shown: Item, state: Current | None, prompting: bool = False) -> str:
-    texts = sheets.rendered(sheet.instrument, sheet.wording, _definition().skipping)
-    body = questionnaire.chosen_html(texts.items[shown.n - 1], state, prompting)
+    voices = sheets.recordings(_study(), sheet.assessment, sheet.wording)
+    texts = sheets.rendered(
+        sheet.instrument, sheet.wording, _definition().skipping, voices or sheets.SILENT
+    )
+    seen = _seen(state)
+    body = questionnaire.chosen_html(texts.items[shown.n - 1], seen, prompting)
     return render_template(
         "tablet/item.html",
         sheet=sheet,
+        wording_name=short(sheet.wording),
         title=texts.titles[shown.n - 1],
         page_code=f"Q{shown.n}",
         body=Markup(body),  # noqa: S704 (rendered by a template, see `sheets.rendered`)
-        saved=state is not None and state.state != "skipped",
+        saved=seen is not None and seen.state != "skipped",
+        earlier=seen is not state,
         review=request.values.get("from") == "review",
         prompting=prompting,
         page_name=uuid.uuid4(),
+        aloud=voices is not None,
     )
 
 
@@ -159,7 +180,7 @@ def answer(public_id: str, n: int) -> Page:
         if house().clock() < assessment.facts.opens_at:
             raise NotOpen
         given, _newest = answers.current(database, assessment.id)
-        operation = questionnaire.posted(shown, given.get(shown.code), action)
+        operation = questionnaire.posted(shown, _seen(given.get(shown.code)), action)
         saved = Saved()
         if operation is not None:
             saved = _save(database, assessment, instrument, operation)
@@ -181,9 +202,7 @@ def _save(
     database: Transaction, assessment: Known, instrument: Instrument, operation: Operation
 ) -> Saved:
     """Store what was posted, in the wording that the person saw."""
-    seen = request.form.get("shown_in")
-    language = seen if seen in LANGUAGES else layout.language()
-    wording = house().library.wording(assessment.instrument, str(language))
+    wording = questionnaire.seen_wording(_study(), assessment)
     code = "" if operation.code is None else operation.code
     name = f"{assessment.public_id} {operation.item} {operation.state} {code}"
     operation = replace(
@@ -244,7 +263,12 @@ def review(public_id: str) -> str:
 def _review_page(sheet: Sheet, given: dict[str, Current], refused: bool = False) -> str:
     missing = [item.n for item in sheet.instrument.items if item.code not in given]
     return render_template(
-        "tablet/review.html", sheet=sheet, given=given, missing=missing, refused=refused
+        "tablet/review.html",
+        sheet=sheet,
+        given=given,
+        hidden=_hidden(given),
+        missing=missing,
+        refused=refused,
     )
 
 

@@ -12,9 +12,11 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from pro_app.core.library import Library
+from pro_app.core.study import NATIONAL_IDENTITY
 from pro_app.models import Participant
 from pro_app.services import assessments, participants, trail, trail_export
 from pro_app.services.assessments import Known
+from pro_app.services.studies import CurrentStudy
 from pro_app.services.trail import Line, Search
 from pro_app.services.trail_export import ExportError, Told
 from pro_app.web import (
@@ -30,6 +32,7 @@ from pro_app.web.staff_access import PEOPLE, Page, staff_only
 
 WATCHERS = ("administrator", "investigator")  # who sees what was done in the study
 LONGEST = 80  # characters of what is searched for
+TYPED = ("participant", "about", "field", "action", "who")  # what can be searched for, but days
 
 blueprint = Blueprint("trail", __name__, url_prefix="/staff/<study>")
 blueprint.url_value_preprocessor(staff_access.take_study)
@@ -75,7 +78,7 @@ def _participant_page(person: Participant, fault: str | None) -> Page:
         found=found,
         sees_answers=answers,
         address={"number": person.number},
-        **table_values(known, house().library, layout.language()),
+        **table_values(known, staff_access.post().study, house().library, layout.language()),
         **_search_values(search, faults, fault),
         **choices,
         **frame,
@@ -109,10 +112,13 @@ def study() -> Page:
     return _study_page(None)
 
 
-def _study_page(fault: str | None) -> Page:
+def _study_page(fault: str | None, unknown: str | None = None) -> Page:
+    """`fault` is about the reason, `unknown` about the study number."""
     here, number = staff_access.post(), _given("participant")
     sites = here.covers(*WATCHERS)
     search, faults = _asked()
+    if unknown is not None:
+        faults.setdefault("participant", unknown)
     with house().database.reading() as database:
         found = trail.of_study(database, here.study, sites, number, search)
         person = participants.find(database, here.study.id, number) if number else None
@@ -133,7 +139,7 @@ def _study_page(fault: str | None) -> Page:
         room="trail.study",
         words=staff_words,
         instruments={code: one.name for code, one in house().library.instruments.items()},
-        **table_values(known, house().library, layout.language()),
+        **table_values(known, staff_access.post().study, house().library, layout.language()),
         **_search_values(search, faults, fault),
     )
     return (page, 422) if faults or fault else page
@@ -149,11 +155,17 @@ def export_study() -> Page:
     def lines(database: Session, search: Search) -> Iterable[Line]:
         return trail.study_lines(database, here.study, sites, number, search)
 
-    about: dict[str, object] = {"participant": number} if number else {}
     with house().database.reading() as database:
-        codes = [one.code for one in participants.sites(database, here.study.id, sites)]
-    # a line for each site, so that each finds its own
-    abouts = [about] if sites is None else [{**about, "site": code} for code in codes]
+        known = participants.sites(database, here.study.id, sites)
+        if number:
+            person = participants.find(database, here.study.id, number)
+            at = [one.code for one in known if person is not None and one.id == person.site_id]
+            if not at:
+                wrong = _("No participant at your sites has this study number.")
+                return _study_page(None, wrong)
+            abouts: list[dict[str, object]] = [{"participant": number, "site": at[0]}]
+        else:  # a line for each site, so that each finds its own
+            abouts = [{}] if sites is None else [{"site": one.code} for one in known]
     return _export(abouts, lines, _study_page)
 
 
@@ -165,8 +177,14 @@ def _given(name: str) -> str:
 
 
 def _asked() -> tuple[Search, dict[str, str]]:
-    """What is searched for, by the address or the form, and what is wrong with it by field."""
-    faults: dict[str, str] = {}
+    """What is searched for, by the address or the form, and what is wrong with it by field. What
+    is wrong is not looked for: it would stand on the record."""
+    faults: dict[str, str] = {
+        name: _("This text holds what looks like an identity card number. Please remove it.")
+        for name in TYPED
+        if NATIONAL_IDENTITY.search(request.values.get(name, ""))
+    }
+    given = {name: "" if name in faults else _given(name) for name in TYPED}
     days = {}
     for name in ("from", "to"):
         days[name] = staff_forms.day(_given(name))
@@ -175,10 +193,10 @@ def _asked() -> tuple[Search, dict[str, str]]:
     before = _given("before")
     known = before.isascii() and before.isdigit() and len(before) < 16
     search = Search(
-        about=_given("about"),
-        field=_given("field"),
-        action=_given("action"),
-        who=_given("who"),
+        about=given["about"],
+        field=given["field"],
+        action=given["action"],
+        who=given["who"],
         first=days["from"],
         last=days["to"],
         before=int(before) if known else None,
@@ -198,7 +216,9 @@ def _search_values(search: Search, faults: dict[str, str], fault: str | None) ->
     }
 
 
-def table_values(known: Iterable[Known], library: Library, language: str) -> dict[str, Any]:
+def table_values(
+    known: Iterable[Known], study: CurrentStudy, library: Library, language: str
+) -> dict[str, Any]:
     """What the table of entries needs to speak of questionnaires, in a language."""
     by_object = {f"assessment/{one.public_id}": one for one in known}
 
@@ -207,7 +227,7 @@ def table_values(known: Iterable[Known], library: Library, language: str) -> dic
         about = by_object.get(line.object)
         if about is None or value is None or not value.isdigit():
             return None
-        wording = library.wording(about.instrument, language)
+        wording = study.wordings.reading(about.instrument, language)
         item = next(
             (i for i in library.instruments[about.instrument].items if i.code == line.field), None
         )
@@ -215,7 +235,7 @@ def table_values(known: Iterable[Known], library: Library, language: str) -> dic
             return None
         return wording.options[item.options.code].get(int(value))
 
-    wordings = (library.wording(one.instrument, language) for one in by_object.values())
+    wordings = (study.wordings.reading(one.instrument, language) for one in by_object.values())
     return {
         "assessments": by_object,
         "option": option,

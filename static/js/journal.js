@@ -5,7 +5,7 @@
  * windows, a full disk) entries live in memory, and `durable` is false.
  *
  * @typedef {{id: string, assessment: string, state: string, item?: string, code?: ?number,
- *   prompted?: boolean, aloud?: boolean, language: string, device_time: string, run: string,
+ *   prompted?: boolean, aloud?: boolean, language: string, wording?: string, device_time: string, run: string,
  *   monotonic: number, contact?: ?{at: string, device_time: string}, sequence?: number}} Entry
  * @typedef {{iv: BufferSource, sealed: BufferSource}} Box
  */

@@ -4,10 +4,10 @@
  * phone knows it.
  *
  * @typedef {{id: string, items: number, minutes: number, opens_at: string, closes_at: string,
- *   last_at: string, closes_text: string, instruction: string, sheet: ?string, seen: number,
- *   demonstration: boolean, given: Object<string, [string, ?number]>,
+ *   last_at: string, closes_text: string, instruction: string, sheet: ?string, wording: ?string, seen: number,
+ *   demonstration: boolean, aloud: boolean, given: Object<string, [string, ?number]>,
  *   receipt?: {code: string, moment: string, late: boolean}}} Questionnaire
- * @typedef {{at: string, language: string, text_size: number, study: string, help: string, aloud: boolean,
+ * @typedef {{at: string, language: string, text_size: number, study: string, help: string,
  *   questionnaires: Questionnaire[]}} Plan
  */
 import { Journal, apply, clocks } from "./journal.js";
@@ -83,7 +83,7 @@ async function enter(journal, plan) {
   if (sealed.has(id) || questionnaire.receipt) return house.receipt(questionnaire);
   if (!house.isOpen(questionnaire)) return show("closed");
   document.querySelector("[data-demonstration]")?.toggleAttribute("hidden", !questionnaire.demonstration);
-  if (part === "items") return item(questionnaire, Number(n), plan.aloud);
+  if (part === "items") return item(questionnaire, Number(n));
   if (part === "review") return house.review(questionnaire);
   const first = await house.firstOpen(questionnaire);
   if (!Object.keys(questionnaire.given).length || location.search.includes("again")) return house.begin(questionnaire);
@@ -204,8 +204,8 @@ class House {
 }
 
 /** One question after the other, as with network. @param {Questionnaire} questionnaire
- * @param {number} n @param {boolean} aloud */
-async function item(questionnaire, n, aloud) {
+ * @param {number} n */
+async function item(questionnaire, n) {
   show("item");
   const items = await sheet(questionnaire);
   const shown = items[n - 1];
@@ -214,6 +214,7 @@ async function item(questionnaire, n, aloud) {
   one(".item").replaceWith(shown);
   form.dataset.questionnaire = address(questionnaire);
   form.dataset.sheet = questionnaire.sheet ?? "";
+  form.dataset.wording = questionnaire.wording ?? "";
   form.dataset.seen = String(questionnaire.seen);
   if (location.search.includes("from=review")) {
     const from = document.createElement("input");
@@ -222,9 +223,9 @@ async function item(questionnaire, n, aloud) {
   }
   fill(document.querySelector("[data-page-code]"), shown.dataset.page ?? "");
   document.querySelector("[data-study]")?.replaceWith(view("close"));
-  if (!aloud) delete form.dataset.aloud;
+  if (!questionnaire.aloud) delete form.dataset.aloud;
   await mount(form, questionnaire.given);
-  if (aloud) await import("./aloud.js"); // it finds the form by itself
+  if (questionnaire.aloud) await import("./aloud.js"); // it finds the form by itself
 }
 
 /** @param {Questionnaire} questionnaire @returns {Promise<HTMLElement[]>} */

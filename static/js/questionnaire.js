@@ -126,7 +126,7 @@ export async function mount(form, given) {
     sessionStorage.opened = Date.now();
     outbox.add({
       assessment, item: code(), state: how, code: number, prompted: prompted.has(code()),
-      aloud: form.dataset.read?.split(" ").includes(code()) ?? false, language: form.dataset.language ?? "",
+      aloud: form.dataset.read?.split(" ").includes(code()) ?? false, language: form.dataset.language ?? "", wording: form.dataset.wording ?? "",
     });
   }
 

@@ -16,6 +16,7 @@ let heard = Date.now(); // when the study last heard of it
 let leaving = false; // nobody is there: what is under way is finished unseen
 /** @type {?Promise<void>} */ let sending = null;
 let failures = 0;
+/** @type {?Promise<typeof import("./aloud.js")>} */ let aloud = null;
 const windows = "BroadcastChannel" in self ? new BroadcastChannel("tablet") : null;
 
 /** @template {Element} Kind @param {string} which @returns {?Kind} */
@@ -85,6 +86,13 @@ function show(address, text) {
   const first = /** @type {?HTMLElement} */ (one("[autofocus]") ?? one("h1"));
   if (first && !first.hasAttribute("tabindex") && !first.matches("input")) first.tabIndex = -1;
   first?.focus({ preventScroll: true });
+  readable();
+}
+
+/** Let the page be read aloud, if it may be; what was read of the page before ends. */
+function readable() {
+  if (one("form[data-aloud]")) aloud ??= import("./aloud.js");
+  aloud?.then(({ mount }) => mount()).catch(() => { aloud = null; });
 }
 
 /** Where a form goes; its own `action` may be a button of that name.
@@ -169,6 +177,7 @@ windows?.addEventListener("message", ({ data }) => {
 });
 windows?.postMessage(limit() ? "handed" : "over");
 setInterval(look, LOOK);
+readable();
 document.addEventListener("visibilitychange", look);
 
 // what another person's phone may have left in this browser shows no page here

@@ -169,6 +169,61 @@ def take_staffs(browser: Browser, address: str) -> None:
         page.close()
 
 
+RESEARCHERS = {  # path in the demonstration study -> the picture's name
+    "pictures": "means",
+    "pictures/changes?form=sf36v1.mos_us1990": "changes",
+    "pictures/completion": "missing",
+    "pictures/participants/01-012": "trajectory",
+}
+ROWS = 5  # of the file that is scored
+
+
+def take_researchers(browser: Browser, address: str) -> None:
+    """The researcher's rooms on a desk."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    page.goto(f"{address}/demo/")
+    page.click("form[action$='staff/researcher'] button")
+    rooms = f"{address}/staff/demonstration"
+    for path, name in RESEARCHERS.items():
+        page.goto(f"{rooms}/{path}")
+        shown = page.locator(".panels") if name == "changes" else page  # the last ones have bands
+        shown.screenshot(path=PICTURES / f"{name}.png")
+    page.goto(f"{rooms}/scores/01-004")
+    page.locator(".scores summary").nth(1).click()
+    page.screenshot(path=PICTURES / "receipts.png")
+    for what, form in (("answers", "sav"), ("scores", "xlsx")):
+        page.goto(f"{rooms}/exports")
+        page.locator(f"[name=what][value={what}]").check()
+        page.locator(f"[name=format][value={form}]").check()
+        page.fill("#reason", "The trial's first report")
+        page.locator("form.box .btn").click()
+        page.locator(".job").first.locator("a[download]").wait_for()
+    page.evaluate("scrollTo(0, 0)")
+    page.screenshot(path=PICTURES / "exports.png")
+    page.goto(f"{rooms}/scoring")
+    page.locator("[value='lupusqol/lupusqol']").check()
+    items = [f"LQ{n:02}" for n in range(1, 35)]
+    lines = [["id", *items]]
+    lines += [[f"P{n}", *(str((n * place) % 5) for place in range(34))] for n in range(ROWS)]
+    data = "\n".join(",".join(line) for line in lines).encode()
+    page.locator("#file").set_input_files(
+        {"name": "answers.csv", "mimeType": "text/csv", "buffer": data}
+    )
+    page.locator("main .sheet .btn").click()
+    page.wait_for_selector("#scales")
+    page.screenshot(path=PICTURES / "score_file.png")
+    page.goto(f"{rooms}/tokens")
+    page.fill("#name", "The monthly figures")
+    page.locator("[name=scope][value=scores]").check()
+    page.locator("[name=site]").first.check()
+    page.fill("#reason", "The trial's first report")
+    page.locator("form.sheet .btn").click()
+    page.wait_for_selector(".key")
+    page.goto(f"{rooms}/tokens")
+    page.screenshot(path=PICTURES / "programs.png")
+    page.close()
+
+
 def draw_icons(browser: Browser) -> None:
     """The icons in the sizes that browsers want: a tile with round corners, and, for phones that
     cut icons into shapes of their own, one whose ground fills the square."""
@@ -235,4 +290,5 @@ if __name__ == "__main__":
         take_screens(chromium, address)
         take(chromium, address)
         take_staffs(chromium, address)
+        take_researchers(chromium, address)
         chromium.close()

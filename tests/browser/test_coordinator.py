@@ -31,9 +31,11 @@ def invited(site: Site, language: str = "en", role: str = "coordinator") -> tupl
         return person.id, staff.invite(session, person.id, KEY, now)
 
 
-def signed_in(phones: Phones, site: Site, language: str, **options: object) -> Phone:
-    """A browser of a coordinator, without the way there."""
-    staff_id, _ = invited(site, language)
+def signed_in(
+    phones: Phones, site: Site, language: str, *, role: str = "coordinator", **options: object
+) -> Phone:
+    """A browser of a coordinator, or of another role, without the way there."""
+    staff_id, _ = invited(site, language, role)
     desk = phones.new(language, **{"viewport": DESK, "has_touch": False, **options})
     with site.database.writing() as session:
         token = staff_sign_in.start(session, staff_id, site.clock(), "code")

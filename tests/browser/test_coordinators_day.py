@@ -13,10 +13,11 @@ from pro_app.models import Assessment
 from pro_app.services import staff
 from tests.browser.conftest import Phones, Watch
 from tests.browser.test_coordinator import DESK, press
-from tests.browser.test_corrections import SECRET, ask, at_work, exported
+from tests.browser.test_corrections import SECRET, ask, at_work
 from tests.browser.test_entry import begin, type_all
 from tests.browser.test_tablet import Tablet, nearly_done
 from tests.conftest import Enrolled, Site
+from tests.services.table_rows import one, rows
 from tests.services.test_staff_sign_in import PASSWORD, code_at, set_up
 from tests.web.test_protocol import calendar
 
@@ -146,8 +147,8 @@ def correct_an_answer(phones: Phones, desk: Tablet, site: Site) -> None:
     doctor.page.locator("#code").fill(code_at(site.clock(), SECRET))
     press(doctor.page, "Sign this decision")
     expect(doctor.page.get_by_text("The signature holds")).to_be_visible()
-    row = exported(site, "answers", "01-305")
-    assert (row["LQ01"], row["LQ01_original"]) == (3, 1)
+    row = one(rows(site, "answers_long"), participant="01-305", item="LQ01")
+    assert (row["code"], row["original_code"]) == (3, 1)
 
 
 def put_a_withdrawal_on_record(desk: Tablet) -> None:

@@ -7,7 +7,7 @@ from datetime import date
 from playwright.sync_api import Page, expect
 
 from pro_app.models import Assessment
-from pro_app.services import export, secrets, staff, staff_sign_in
+from pro_app.services import secrets, staff, staff_sign_in
 from pro_app.services.vault import Vault
 from tests.browser.conftest import Phones, Watch
 from tests.browser.people import Phone
@@ -16,6 +16,7 @@ from tests.browser.test_coordinator import DESK, SIDEWAYS, looked_through, press
 from tests.conftest import KEY, Site
 from tests.services.correcting import ADMINISTRATIVE, hire, submission_of
 from tests.services.correcting import Desk as Hands
+from tests.services.table_rows import one, rows
 from tests.services.test_staff_sign_in import PASSWORD, code_at
 
 PERSON = "/staff/test/participants/01-301"
@@ -92,21 +93,10 @@ def test_from_the_request_to_the_export(phones: Phones, web_site: Site) -> None:
     expect(row).to_contain_text("Corrected: 3 Rarely")
     scores = page.locator("table.scores > tbody > tr").first
     expect(scores.locator("td > strong")).to_have_text(["25.0", "31.3"])
-    found = exported(web_site, "answers")
-    assert (found["LQ01"], found["LQ01_original"]) == (3, 1)
-    found = exported(web_site, "scores")
-    assert (found["lupusqol_LQPH"], found["lupusqol_LQPH_original"]) == (31.25, 25.0)
-
-
-def exported(site: Site, what: str, number: str = "01-301") -> dict[str, object]:
-    """The row of a participant's LupusQoL in an export."""
-    with site.database.reading() as session:
-        request = export.Request(what, site.study, site.library, "en", True, site.clock())
-        return next(
-            row
-            for row in export.rows(session, request)
-            if (row["participant"], row["instrument"]) == (number, "lupusqol")
-        )
+    answer = one(rows(web_site, "answers_long"), participant="01-301", item="LQ01")
+    assert (answer["code"], answer["original_code"]) == (3, 1)
+    score = one(rows(web_site, "scores_long"), participant="01-301", scale="LQPH")
+    assert (score["value"], score["original_value"]) == (31.25, 25.0)
 
 
 def test_pages_are_accessible_and_fit_a_phone(phones: Phones, web_site: Site, watch: Watch) -> None:

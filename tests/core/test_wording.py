@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pro_app.core.instruments import DefinitionError, load_instrument, load_instruments
-from pro_app.core.wording import Wording, load_wording, load_wordings
+from pro_app.core.wording import Wording, load_wording, load_wordings, made, places, restored
 from tests.core.toy import WORDING, write_toy
 
 EN = "wording/en.toml"
@@ -31,7 +31,7 @@ def test_a_wording_is_read(tmp_path: Path) -> None:
 
 FAULTS = [
     # text, replacement, place, reason
-    ('kind = "demonstration"', 'kind = "draft"', "kind", "is not one of demonstration, licensed"),
+    ('kind = "demonstration"', 'kind = "draft"', "kind", "is not one of demonstration"),
     ('language = "en"', 'language = "ta"', "language", '"ta" is not the name of the file'),
     ('source = "ours"\n', "", "source", "is missing"),
     ('instruction = "Choose one answer."\n', "", "instruction", "is missing"),
@@ -117,9 +117,29 @@ def test_every_text_changes_the_fingerprint(tmp_path: Path) -> None:
     for n, old in enumerate(['"Choose', '"How', '"In the', '"Always', '"No"', '"was it warm'], 1):
         folder = write_toy(tmp_path / str(n), (EN, old, old[:1] + "x" + old[1:]))
         seen.add(load(folder).fingerprint)
-    licensed = write_toy(tmp_path / "k", (EN, '"demonstration"', '"licensed"'))
-    seen.add(load(licensed).fingerprint)
-    assert len(seen) == 8
+    assert len(seen) == 7
+
+
+def test_a_licensed_wording_is_made_of_texts_and_comes_back(tmp_path: Path) -> None:
+    folder = write_toy(tmp_path)
+    instrument = load_instrument(folder)
+    texts = dict(load(folder).texts())
+    assert tuple(texts) == places(instrument)
+    first = made(instrument, "en", "licensed", "a file", "1", texts)
+    again = restored("toy", "en", "1", dict(first.texts()))
+    assert dict(again.texts()) == texts
+    assert again.fingerprint == first.fingerprint
+    assert first.fingerprint != load(folder).fingerprint
+    assert first.fingerprint != made(instrument, "en", "licensed", "a", "2", texts).fingerprint
+    for place in texts:
+        with pytest.raises(DefinitionError) as caught:
+            made(instrument, "en", "licensed", "a file", "1", texts | {place: " "})
+        assert (caught.value.place, caught.value.reason) == (place, "is empty")
+        lacking = {key: text for key, text in texts.items() if key != place}
+        with pytest.raises(DefinitionError, match="is missing"):
+            made(instrument, "en", "licensed", "a file", "1", lacking)
+    with pytest.raises(DefinitionError, match="is not an item"):
+        made(instrument, "en", "licensed", "a file", "1", texts | {"items.Q9": "More?"})
 
 
 def test_the_source_does_not_change_the_fingerprint(tmp_path: Path) -> None:

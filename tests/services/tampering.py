@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.models import AuditEntry, Base
-from pro_app.services import audit, enrolment, export, phones, sessions
+from pro_app.services import audit, enrolment, phones, sessions, trail_export
 from tests.conftest import PIN, Site
 
 TRIGGERS = ("answer", "audit_checkpoint", "audit_entry", "audit_head", "score", "submission")
@@ -40,8 +40,8 @@ def live(site: Site) -> Site:
         enrolment.request_code(session, site.study.id, other.number, site.clock())
         enrolment.withdraw(session, other.id, site.clock())
         enrolment.readmit(session, other.id, site.clock())
-        request = export.Request("answers", site.study, site.library, "en", False, site.clock())
-        export.note(session, request, "0" * 64)
+        told = trail_export.Told("answers", {"exact": False}, "for the tests")
+        trail_export.note(session, site.study, told, "0" * 64, "site", site.clock())
     return site
 
 

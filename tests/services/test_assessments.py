@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from pro_app.core.assessment import Status
 from pro_app.core.library import Library
+from pro_app.core.licence import Wordings
 from pro_app.core.schedule import Window
 from pro_app.models import Assessment, AuditEntry
-from pro_app.services import assessments, enrolment
+from pro_app.services import assessments, enrolment, studies
 from pro_app.services.assessments import AssessmentError, Today
 from tests.conftest import MORNING, Enrolled, Site
 
@@ -142,8 +143,8 @@ def test_a_questionnaire_without_its_wording_is_not_expected(site: Site) -> None
     )
 
     def told() -> list[tuple[Status, str | None]]:
-        withheld = lacking.withheld(site.study.definition)
         with site.database.reading() as session:
+            withheld = studies.current(session, lacking, site.study.id).wordings.withheld
             found = assessments.of_participant(session, person.id, withheld)
         states = [one.status(site.clock(), site.study.definition.grace) for one in found]
         remarks = map(assessments.remark_on, found, states)
@@ -158,5 +159,5 @@ def test_a_questionnaire_without_its_wording_is_not_expected(site: Site) -> None
 
 def test_a_language_that_an_amendment_took_away_is_withheld(site: Site) -> None:
     narrower = replace(site.study.definition, languages=("en", "ms"))
-    assert ("lupusqol", "ta") in site.library.withheld(narrower)
-    assert ("lupusqol", "ta") not in site.library.withheld(site.study.definition)
+    assert ("lupusqol", "ta") in Wordings(narrower, site.library).withheld.always
+    assert not Wordings(site.study.definition, site.library).withheld

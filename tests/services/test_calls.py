@@ -61,6 +61,42 @@ def test_calls_and_notes_newest_first(trial: Trial) -> None:
     assert trial.faults() == []
 
 
+def test_the_same_pressed_twice_is_one_call(trial: Trial) -> None:
+    ana, ben = staff(trial.database, "ana", "ben")
+    person, other = trial.enrol(), trial.enrol("01-002")
+    about = trial.assessments(person)["baseline", 1, "lupusqol"].public_id
+    first = log(trial, person, "telephone", "no_answer", by=ana)
+    trial.clock.forward(seconds=59)
+    assert log(trial, person, "telephone", "no_answer", by=ana).id == first.id
+    others: list[tuple[Enrolled, str, str | None, str, int | None, dict[str, Any]]] = [
+        (person, "telephone", "no_answer", "", ben, {}),
+        (person, "telephone", "no_answer", "", None, {}),
+        (person, "telephone", "reached", "", ana, {}),
+        (person, "other", "no_answer", "", ana, {}),
+        (person, "telephone", "no_answer", "rang out", ana, {}),
+        (person, "telephone", "no_answer", "", ana, {"assessment": about}),
+        (other, "telephone", "no_answer", "", ana, {}),
+        (person, "note", None, "rang out", ana, {}),
+    ]
+    rows = {log(trial, *one[:4], by=one[4], **one[5]).id for one in others}
+    assert len(rows - {first.id}) == len(others), "somebody else's, or another one"
+    trial.clock.forward(minutes=1, seconds=2)
+    again = log(trial, person, "telephone", "no_answer", by=ana)
+    assert again.id not in rows | {first.id}, "a second try"
+    assert len(trial.entries(person, "log_call")) == len(others) + 1
+    assert trial.faults() == []
+
+
+def test_an_earlier_moment_entered_twice_is_one_call(trial: Trial) -> None:
+    person = trial.enrol()
+    at = trial.clock() - timedelta(days=1)
+    first = log(trial, person, "visit", "reached", at=at)
+    trial.clock.forward(minutes=5)
+    assert log(trial, person, "visit", "reached", at=at).id == first.id
+    earlier = log(trial, person, "visit", "reached", at=at - timedelta(seconds=30))
+    assert earlier.id != first.id, "another moment that somebody named"
+
+
 @pytest.mark.parametrize(
     ("channel", "outcome", "text", "more", "reason"),
     [

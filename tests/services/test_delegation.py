@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.models import Site, Staff, StaffInvitation, StaffRole, Study
-from pro_app.services import audit, delegation, secrets, staff, staff_sign_in
+from pro_app.services import audit, delegation, register, secrets, staff, staff_sign_in
 from pro_app.services.delegation import Newcomer, Scope
 from pro_app.services.staff import StaffError
 from tests.conftest import KEY, MORNING
@@ -186,6 +186,52 @@ def test_a_study_keeps_an_administrator_who_can_sign_in(site: Place, opened: boo
         refused("own", lambda: delegation.end_account(session, third, third.staff_id, LATER))
         refused("last", lambda: delegation.end_account(session, second, third.staff_id, LATER))
         assert delegation.end_account(session, third, second.staff_id, LATER) is True
+
+
+def invited(session: Session, scope: Scope, site: Place) -> tuple[int, str]:
+    """A newcomer at the first site: the account, and the hash of the invitation's code."""
+    added = delegation.add(session, scope, NEWCOMER, "coordinator", here(session), KEY, LATER)
+    assert added.code is not None
+    return account_id(session, added.public_id), secrets.code_hash(added.code, KEY)
+
+
+def test_an_invitation_opens_no_more_than_its_maker_administers(site: Place) -> None:
+    """Whoever made it has its code, and could sign in with what others have given since."""
+    with site.database.writing() as session:
+        whole = administrator(session, site.study.id, "chief@hospital.example")
+        local = administrator(session, site.study.id, "site@hospital.example", here(session))
+        staff_id, hashed = invited(session, local, site)
+        delegation.grant(session, whole, staff_id, "investigator", here(session), LATER)
+        assert staff.find_invitation(session, hashed, LATER) is not None, "it is the maker's site"
+        delegation.grant(session, whole, staff_id, "coordinator", here(session, "02"), LATER)
+        assert staff.find_invitation(session, hashed, LATER) is None
+        with pytest.raises(StaffError, match="used"):
+            staff_sign_in.set_up(session, hashed, PASSWORD, SECRET, VAULT, LATER)
+        found = register.register(session, site.study.id, None, LATER)
+        assert {one.id: one.state for one in found.accounts}[staff_id] == "expired"
+        again = delegation.renew(session, whole, staff_id, KEY, LATER)
+        staff.grant(session, staff_id, site.study.id, None, "researcher", LATER)
+        hashed = secrets.code_hash(again, KEY)
+        assert staff.find_invitation(session, hashed, LATER) is not None
+
+
+@pytest.mark.parametrize("how", ["role", "account", "site"])
+def test_an_invitation_ends_with_its_makers_office(site: Place, how: str) -> None:
+    with site.database.writing() as session:
+        whole = administrator(session, site.study.id, "chief@hospital.example")
+        maker = administrator(session, site.study.id, "second@hospital.example")
+        staff_id, hashed = invited(session, maker, site)
+        (role,) = staff.living_roles(session, maker.staff_id, LATER)
+        if how == "account":
+            delegation.end_account(session, whole, maker.staff_id, LATER)
+        else:
+            delegation.end_role(session, whole, maker.staff_id, role.id, LATER)
+        if how == "site":
+            other = here(session, "02")
+            delegation.grant(session, whole, maker.staff_id, "administrator", other, LATER)
+        assert staff.find_invitation(session, hashed, LATER) is None
+        code = staff.invite(session, staff_id, KEY, LATER)
+        assert staff.find_invitation(session, secrets.code_hash(code, KEY), LATER) is not None
 
 
 def test_nobody_gives_a_role_to_themselves(site: Place) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from pro_app.core.assessment import Status
 from pro_app.core.file_table import HIDDEN
+from pro_app.core.schedule import Window
 from pro_app.models import AuditEntry, Participant, Site
-from pro_app.services import audit, enrolment_file, participants, reach, schedule
+from pro_app.services import assessments, audit, enrolment_file, participants, reach, schedule
 from pro_app.services.enrolment_file import Checked, FileRefused
 from pro_app.services.studies import CurrentStudy
 from pro_app.services.vault import Vault
@@ -76,7 +77,7 @@ def test_everybody_is_enrolled_as_by_hand(trial: Trial) -> None:
     ]  # fmt: skip
     assert trial.entries(one)[0].detail == {
         "number": "01-001", "language": "ms", "enrolment": "2026-11-23",
-        "consent": "1.2 of 2026-11-20",
+        "consent": "1.2 of 2026-11-20", "test": True,
     }  # fmt: skip
     with trial.database.reading() as session:
         stream = audit.study_stream(trial.study.id)
@@ -235,6 +236,36 @@ def test_the_planner_places_whom_the_enrolling_process_did_not_come_to(
     assert told[0]["baseline", 1, "lupusqol"] == (Status.MISSED, "not_offered")
     assert all(one == told[0] for one in told)
     assert len({tuple(sorted(trial.windows(one).items())) for one in people}) == 1
+    assert trial.faults() == []
+
+
+def test_a_visit_opened_by_hand_takes_nothing_from_whom_the_file_has_not_placed(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has one visit is taken for placed: the calendar's own must be there before it."""
+
+    def dies(session: Session, study: CurrentStudy, ids: list[int], now: datetime) -> None:
+        raise KeyboardInterrupt
+
+    lines = [f"01-{n:03},01,en,1,2026-05-01,2026-05-20,2026-05-02," for n in (1, 2)]
+    monkeypatch.setattr(schedule, "enter", dies)
+    with pytest.raises(KeyboardInterrupt):
+        enrol(trial, file(*lines, header=FULL))
+    monkeypatch.undo()
+    opened, other = found(trial, "01-001"), found(trial, "01-002")
+    assert trial.assessments(opened) == {}
+    now = trial.clock()
+    window = Window(now, now, now + timedelta(days=2))
+    with trial.database.writing() as session:
+        assessments.open_timepoint(session, trial.study, opened.id, "unscheduled", window, now)
+    trial.plan()
+    told = trial.statuses(opened)
+    by_hand = {key for key in told if key[0] == "unscheduled"}
+    assert {told[key][0] for key in by_hand} == {Status.OPEN}
+    assert {key: value for key, value in told.items() if key not in by_hand} == trial.statuses(
+        other
+    )
+    assert told["baseline", 1, "lupusqol"] == (Status.MISSED, "not_offered")
     assert trial.faults() == []
 
 

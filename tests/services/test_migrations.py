@@ -14,16 +14,27 @@ import sqlalchemy as sa
 from alembic import command
 
 from pro_app.migrations import configuration, downgrade, is_current, upgrade
-from pro_app.models import Assessment, Base, Database, Device, Participant
-from pro_app.services import audit, checkpoints, seals
+from pro_app.models import (
+    Assessment,
+    Backup,
+    Base,
+    Confirmation,
+    Database,
+    Device,
+    Participant,
+    Recording,
+)
+from pro_app.services import audit, checkpoints, sealed_codes, seals
 from pro_app.services.audit_key import AuditKey
 from tests.conftest import BOTH, Site, make_database
 from tests.services.correcting import signed_rows
+from tests.services.licensing import license_one
 
 APPEND_ONLY = (
-    "answer", "audit_checkpoint", "audit_entry", "audit_head", "call", "corrected_score",
-    "correction", "correction_decision", "delivery", "missed_reason", "score", "sign_off",
-    "study_version", "submission", "submit_operation",
+    "answer", "audit_checkpoint", "audit_entry", "audit_head", "backup", "call", "confirmation",
+    "corrected_score", "correction", "correction_decision", "delivery", "licence",
+    "missed_reason", "recording", "score", "sign_off", "study_version", "submission",
+    "submit_operation", "wording",
 )  # fmt: skip
 
 
@@ -54,6 +65,7 @@ def test_a_database_with_answers_goes_down_and_up_again(site: Site) -> None:
     with site.database.reading() as session:
         found = session.get_one(Assessment, sheet.id)
         assert (found.sealed_late, list(seals.faults(session))) == (False, [])
+        assert list(sealed_codes.faults(session)) == []
 
 
 def test_up_down_and_up_again(bare: Database) -> None:
@@ -181,6 +193,7 @@ def test_foreign_keys_have_an_index_or_a_reason() -> None:
         ("score", "submission_id"),  # first of a unique constraint
         ("site", "study_id"),
         ("staff_role", "site_id"),  # found among a person's own
+        ("staff_invitation", "invited_by"),  # found from the person
         ("study_version", "study_id"),
         ("correction", "requester_id"),
         ("correction_decision", "staff_id"),
@@ -199,6 +212,11 @@ def test_foreign_keys_have_an_index_or_a_reason() -> None:
         ("answer_alert", "acknowledged_by"),  # found from the participant
         ("alert_letter", "alert_id"),  # first of a unique constraint
         ("alert_letter", "staff_id"),  # found from what is due
+        ("export_job", "staff_id"),  # first of an index
+        ("export_job", "study_id"),  # found among the person's own
+        ("sealed_codes", "submission_id"),  # the primary key
+        ("recording", "wording_id"),  # first of a unique constraint
+        ("confirmation", "source_id"),
     }
     for table in Base.metadata.tables.values():
         for column in table.columns:
@@ -253,6 +271,18 @@ def full(site: Site) -> Site:
     with site.database.writing() as session:
         for table, row in [*rows, *signed_rows(assessment.participant_id, site.clock())]:
             session.execute(sa.insert(Base.metadata.tables[table]).values(**row))
+        license_one(session, site.study, site.library, "lupusqol", "en", site.clock())
+        spoken = {"media_type": "audio/mpeg", "content": b"x", "sha256": "x"}
+        by = {"stored_at": site.clock(), "stored_by": "site"}
+        session.add(Recording(wording_id=1, item="LQ01", **spoken, **by))
+        session.add(
+            Confirmation(
+                source_id=1, wording_id=1, place="items.LQ01", confirmed_at=site.clock(),
+                confirmed_by="site",
+            )
+        )  # fmt: skip
+        now, of = site.clock(), {"name": "x", "sha256": "x", "size": 1, "entries": 0}
+        session.add(Backup(made_at=now, verified_at=now, drill=False, **of))
         checkpoints.make(session, AuditKey.new(), site.clock())
     return site
 

@@ -6,10 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from pro_app.models import Assessment
-from pro_app.services import export, missed
+from pro_app.services import missed
 from pro_app.services.missed import MissedError
 from tests.conftest import Enrolled
 from tests.services.people import staff
+from tests.services.table_rows import rows
 from tests.services.trial import Trial
 
 MYKAD = "900101-14-5678"
@@ -32,34 +33,29 @@ def record(
         )
 
 
-def exported(trial: Trial, what: str) -> dict[str, tuple[str, str | None, str | None]]:
+def exported(trial: Trial) -> dict[str, tuple[str, str | None, str | None]]:
     """Of the start's questionnaires: status, reason and code."""
-    with trial.database.reading() as session:
-        request = export.Request(what, trial.study, trial.library, "en", False, trial.clock())
-        assert set(export.HEAD) <= set(export.columns(request))
-        return {
-            row["instrument"]: (row["status"], row["missed_reason"], row["missed_code"])
-            for row in export.rows(session, request)
-            if row["timepoint"] == "baseline"
-        }
+    return {
+        row["instrument"]: (row["status"], row["missed_reason"], row["missed_code"])
+        for row in rows(trial, "assessments", timepoints=frozenset({"baseline"}))
+    }
 
 
 def test_the_newest_reason_counts_and_all_stay(
     trial: Trial, lost: tuple[Enrolled, Assessment]
 ) -> None:
     (ana,) = staff(trial.database, "ana")
-    assert exported(trial, "answers")["lupusqol"] == ("missed", "not_started", None)
+    assert exported(trial)["lupusqol"] == ("missed", "not_started", None)
     record(trial, lost, "not_reached")
     record(trial, lost, "too_ill", " in hospital ", ana)
-    for what in ("answers", "scores"):
-        assert exported(trial, what) == {
-            "lupusqol": ("missed", "not_started", "too_ill"),
-            "sf36v1": ("missed", "not_started", None),
-        }
+    assert exported(trial) == {
+        "lupusqol": ("missed", "not_started", "too_ill"),
+        "sf36v1": ("missed", "not_started", None),
+    }
     with trial.database.reading() as session:
-        rows = missed.history(session, lost[0].id)
+        history = missed.history(session, lost[0].id)
         assert missed.newest(session, [lost[1].id])[lost[1].id].code == "too_ill"
-    assert [(row.code, row.text, row.staff_id) for row in rows] == [
+    assert [(row.code, row.text, row.staff_id) for row in history] == [
         ("not_reached", "", None), ("too_ill", "in hospital", ana),
     ]  # fmt: skip
     told = trial.entries(lost[0], "record_missed_reason")
@@ -107,4 +103,4 @@ def test_the_reason_is_not_told_of_what_is_no_longer_missed(
     with trial.database.writing() as session:
         later = trial.clock() + (lost[1].closes_at - lost[1].opens_at)
         session.execute(sa.update(Assessment).values(closes_at=later))
-    assert exported(trial, "answers")["lupusqol"] == ("open", None, None)
+    assert exported(trial)["lupusqol"] == ("open", None, None)

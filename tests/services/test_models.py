@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+import sqlite3
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +14,7 @@ import sqlalchemy as sa
 from pro_app.models import Base, Database
 from pro_app.services import checkpoints
 from pro_app.services.audit_key import AuditKey
-from tests.conftest import MORNING, Site
+from tests.conftest import MORNING, PREPARE_SQLITE, Site
 from tests.services.correcting import signed_rows
 
 HOUR = timedelta(hours=1)
@@ -27,8 +30,9 @@ def first(database: Database, table: str) -> Row:
     """The table's first row, without its key."""
     found = Base.metadata.tables[table]
     with database.reading() as session:
-        row = dict(session.execute(sa.select(found).order_by(found.c.id)).mappings().first() or {})
-    del row["id"]
+        by_key = sa.select(found).order_by(*found.primary_key)
+        row = dict(session.execute(by_key).mappings().first() or {})
+    row.pop("id", None)
     return row
 
 
@@ -111,6 +115,26 @@ STAFF: list[tuple[str, Row]] = [  # what belongs to a person of staff; the first
     ("alert_letter", {"public_id": "x", "alert_id": 1, "staff_id": 1, "step": "raised",
                       "state": "planned", "planned_for": MORNING, "due_at": MORNING,
                       "attempts": 0}),
+    ("export_job", {"public_id": "x", "study_id": 1, "staff_id": 1, "what": "answers",
+                    "format": "csv", "language": "en", "filters": {}, "reason": "x",
+                    "requested_at": MORNING, "as_of": MORNING, "state": "done", "rows_done": 1,
+                    "attempts": 1, "file_name": "x", "size": 1, "sha256": "x",
+                    "finished_at": MORNING, "expires_at": MORNING}),
+    ("api_token", {"public_id": "x", "study_id": 1, "staff_id": 1, "name": "x", "token_hash": "x",
+                   "scopes": ["answers"], "sites": ["01"], "days_only": False,
+                   "created_at": MORNING, "expires_at": MORNING + HOUR}),
+    ("wording", {"instrument": "lupusqol", "language": "en", "version": "1", "fingerprint": "x",
+                 "instrument_fingerprint": "x", "texts": {"instruction": "x"}, "file_hash": "x",
+                 "stored_at": MORNING, "stored_by": "site"}),
+    ("licence", {"wording_id": 1, "study_id": 1, "site_id": 1, "holder": "x", "number": "x",
+                 "modes": ["phone"], "from_on": MORNING.date(), "until": MORNING.date(),
+                 "stored_at": MORNING, "stored_by": "site"}),
+    ("recording", {"wording_id": 1, "item": "LQ01", "media_type": "audio/mpeg", "content": b"x",
+                   "sha256": "x", "stored_at": MORNING, "stored_by": "site"}),
+    ("confirmation", {"source_id": 1, "wording_id": 1, "place": "items.LQ01",
+                      "confirmed_at": MORNING, "confirmed_by": "site"}),
+    ("backup", {"made_at": MORNING, "name": "x", "sha256": "x", "size": 1, "entries": 0,
+                "verified_at": MORNING, "drill": False}),
 ]  # fmt: skip
 
 
@@ -152,6 +176,13 @@ FRESH = {  # what makes a copy of a row differ where it must
     "sign_off": {"public_id": "another"},
     "answer_alert": {"public_id": "another", "rule": "another"},
     "alert_letter": {"public_id": "another", "step": "escalated"},
+    "export_job": {"public_id": "another"},
+    "api_token": {"public_id": "another", "token_hash": "another"},
+    "wording": {"fingerprint": "another"},
+    "licence": {},
+    "recording": {"item": "another"},
+    "confirmation": {"place": "another"},
+    "backup": {},
 }
 
 
@@ -196,6 +227,12 @@ TWICE: list[tuple[str, Row]] = [
     ("answer_alert", {"rule": None}),
     ("alert_letter", {"public_id": None}),
     ("alert_letter", {"step": None}),
+    ("export_job", {"public_id": None}),
+    ("api_token", {"public_id": None}),
+    ("api_token", {"token_hash": None}),
+    ("wording", {"fingerprint": None}),
+    ("recording", {"item": None}),
+    ("confirmation", {"place": None}),
 ]
 IMPOSSIBLE: list[tuple[str, Row, str]] = [
     ("assessment", {"closes_at": MORNING - HOUR}, "ck_assessment_"),
@@ -221,6 +258,10 @@ IMPOSSIBLE: list[tuple[str, Row, str]] = [
     ("loss", {"count": -1}, "ck_loss_count"),
     ("loss", {"arrived": -1}, "ck_loss_count"),
     ("staff_stranger", {"failures": -1}, "ck_staff_stranger_failures"),
+    ("api_token", {"expires_at": MORNING}, "ck_api_token_life"),
+    ("licence", {"until": date(2020, 1, 1)}, "ck_licence_days"),
+    ("licence", {"study_id": None}, "ck_licence_site"),
+    ("backup", {"size": 0}, "ck_backup_counts"),
     ("score", {"value": None, "reason": None}, "ck_score_reason"),
     ("score", {"value": 1.0, "reason": "too_few_answered"}, "ck_score_reason"),
     ("participant", {"text_size": 3}, "ck_participant_text_size"),
@@ -258,6 +299,16 @@ IMPOSSIBLE: list[tuple[str, Row, str]] = [
     ("answer_alert", {"acknowledged_by": None}, "ck_answer_alert_acknowledged"),
     ("answer_alert", {"note": None}, "ck_answer_alert_acknowledged"),
     ("alert_letter", {"step": "again"}, "ck_alert_letter_step"),
+    ("export_job", {"state": "waiting"}, "ck_export_job_"),
+    ("export_job", {"state": "lost"}, "ck_export_job_"),
+    ("export_job", {"sha256": None}, "ck_export_job_file"),
+    ("export_job", {"size": None}, "ck_export_job_file"),
+    ("export_job", {"error": "made"}, "ck_export_job_error"),
+    ("export_job", {"finished_at": None}, "ck_export_job_finished"),
+    ("export_job", {"lease": "x", "lease_until": MORNING}, "ck_export_job_lease"),
+    ("export_job", {"lease_until": MORNING}, "ck_export_job_lease_until"),
+    ("export_job", {"rows_done": -1}, "ck_export_job_counts"),
+    ("export_job", {"percent": 101}, "ck_export_job_counts"),
     ("alert_letter", {"state": "lost"}, "ck_alert_letter_state"),
 ]  # fmt: skip
 
@@ -394,3 +445,15 @@ def test_a_database_error_does_not_repeat_what_was_sent(site: Site) -> None:
         0
     ]  # PostgreSQL's own words: see tests/web/test_logs
     assert canary not in told
+
+
+def test_sqlite_waits_for_the_disk_outside_the_tests(tmp_path: Path) -> None:
+    """What was acknowledged survives a power cut: each commit is on the disk."""
+    with closing(sqlite3.connect(tmp_path / "kept.sqlite3")) as connection:
+        PREPARE_SQLITE(connection, None)
+        asked = {
+            name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("synchronous", "journal_mode", "foreign_keys", "recursive_triggers")
+        }
+    assert asked == {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1,
+                     "recursive_triggers": 1}  # fmt: skip

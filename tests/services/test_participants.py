@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pro_app.core.assessment import Contact
 from pro_app.core.library import Library
 from pro_app.models import Assessment
-from pro_app.services import answers, assessments, batches, enrolment, participants
+from pro_app.services import answers, assessments, batches, enrolment, participants, studies
 from pro_app.services.answers import Operation, Origin
 from pro_app.services.batches import SUBMITTED, Held
 from tests.conftest import KEY, Enrolled, Site
@@ -16,7 +16,8 @@ from tests.conftest import KEY, Enrolled, Site
 
 def remarks(site: Site, person: Enrolled, library: Library | None = None) -> tuple[str, ...]:
     with site.database.reading() as session:
-        lines = list(participants.lines(session, site.study, library or site.library, site.clock()))
+        study = studies.current(session, library or site.library, site.study.id)
+        lines = list(participants.lines(session, study, library or site.library, site.clock()))
     return next(line.remarks for line in lines if line.number == person.number)
 
 

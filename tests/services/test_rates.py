@@ -97,6 +97,7 @@ def test_a_language_without_wording_is_not_expected(
     trial = load_trial(database, library, clock)
     trial.enrol()
     trial.amend(lambda content: content.update(status="live"))
+    trial.study = trial.study.of_tests()
     assert rates_of(trial).whole == Rate(population=POPULATION)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from pro_app.config import ROOT
 from pro_app.core.library import Library
 from pro_app.core.study import EXAMPLE_TELEPHONE
 from pro_app.core.study_file import read_study_file
-from pro_app.models import Database, Site, Staff, StaffRole, Subscription
+from pro_app.models import Backup, Database, Site, Staff, StaffRole, Subscription
 from pro_app.services import (
     alarms,
     checkpoints,
@@ -30,6 +30,7 @@ from pro_app.services import (
 from pro_app.services.audit_key import AuditKey
 from pro_app.services.readiness import CODES, Equipment, Missing
 from tests.conftest import AUDIT_KEY, BOTH, KEY, TestClock
+from tests.services.licensing import license_all, renew
 from tests.services.test_staff_sign_in import PASSWORD, SECRET, VAULT
 from tests.services.trial import ZONE, Trial, load_trial, subscribe
 
@@ -42,18 +43,11 @@ def servers_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "APART", timedelta(days=36_500))
 
 
-def licensed(library: Library) -> Library:
-    """As if the site had loaded what it is licensed for."""
-    wordings = {key: replace(one, kind="licensed") for key, one in library.wordings.items()}
-    return Library(library.instruments, wordings)
-
-
 @dataclass
 class Stage:
     """A study that lacks nothing, for a test to take something away from."""
 
     trial: Trial
-    library: Library
     equipment: Equipment = EQUIPMENT
     later: timedelta = timedelta()
     staff: dict[str, int] = field(default_factory=dict)
@@ -62,7 +56,21 @@ class Stage:
         trial = self.trial
         with trial.database.reading() as session:
             return readiness.missing(
-                session, trial.study, self.library, self.equipment, trial.clock() + self.later
+                session, trial.study, self.equipment, trial.clock() + self.later
+            )
+
+    def license(self, **terms: Any) -> None:
+        """Store licensed wording of every instrument in every language."""
+        trial = self.trial
+        with trial.database.writing() as session:
+            trial.study = license_all(session, trial.study, trial.library, trial.clock(), **terms)
+
+    def renew(self, instrument: str, language: str, **terms: Any) -> None:
+        """Another licence of a wording, from today on."""
+        trial = self.trial
+        with trial.database.writing() as session:
+            trial.study = renew(
+                session, trial.study, trial.library, instrument, language, trial.clock(), **terms
             )
 
     def write(self, act: Callable[[Session], object]) -> None:
@@ -76,6 +84,14 @@ class Stage:
     def checkpoint(self) -> None:
         key = AuditKey.read(AUDIT_KEY)
         self.write(lambda session: checkpoints.make(session, key, self.trial.clock()))
+
+    def backup(self) -> None:
+        """Put down that one was made."""
+        at = self.trial.clock() + self.later
+        row = Backup(
+            made_at=at, name="x", sha256="x", size=1, entries=0, verified_at=at, drill=False
+        )
+        self.write(lambda session: session.add(row))
 
 
 def employ(session: Session, stage: Stage, role: str, site: int | None = None) -> None:
@@ -92,11 +108,14 @@ def employ(session: Session, stage: Stage, role: str, site: int | None = None) -
 def stage(database: Database, library: Library, clock: TestClock) -> Stage:
     def to_go_live(content: dict[str, Any]) -> None:
         content["contact"] = {"telephone": "03-7967 1234", "emergency": "999"}
+        content["notice"]["approval"] = "MREC 2026-123"
 
-    found = Stage(load_trial(database, library, clock, to_go_live), licensed(library))
+    found = Stage(load_trial(database, library, clock, to_go_live))
+    found.license()
     for role in ("administrator", "coordinator", "investigator"):
         found.write(lambda session, role=role: employ(session, found, role))  # type: ignore[misc]
     found.checkpoint()
+    found.backup()
     return found
 
 
@@ -105,11 +124,11 @@ def test_nothing_is_missing(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("status", ["test", "live"])
-def test_people_of_the_test_would_count_as_real_ones(stage: Stage, status: str) -> None:
+def test_people_of_the_test_are_in_nobodys_way(stage: Stage, status: str) -> None:
+    """They stay apart."""
     stage.trial.enrol()
     stage.amend(status=status)
-    expected = [Missing("test_participants", count=1)] if status == "test" else []
-    assert stage.missing() == expected
+    assert stage.missing() == []
 
 
 def test_a_demonstration_is_none_to_go_live(stage: Stage) -> None:
@@ -118,19 +137,76 @@ def test_a_demonstration_is_none_to_go_live(stage: Stage) -> None:
     assert stage.missing() == [Missing("demonstration")]
 
 
-def test_wording_is_licensed_in_every_language(stage: Stage, library: Library) -> None:
-    whole = stage.library
-    wordings = dict(whole.wordings)
-    wordings["lupusqol", "ta"] = library.wordings["lupusqol", "ta"]
-    wordings["lupusqol", "ms"] = library.wordings["lupusqol", "ms"]
-    del wordings["sf36v1", "en"]
-    stage.library = Library(library.instruments, wordings)
-    assert stage.missing() == [
-        Missing("wording_missing", "sf36v1", ("en",)),
-        Missing("wording_demonstration", "lupusqol", ("ms", "ta")),
-    ]
-    stage.library = whole
+def test_wording_is_licensed_in_every_language(stage: Stage) -> None:
+    stage.renew("lupusqol", "ta", modes=frozenset())
+    stage.renew("lupusqol", "ms", modes=frozenset())
+    assert stage.missing() == [Missing("wording_missing", "lupusqol", ("ms", "ta"))]
+    stage.renew("lupusqol", "ta")
+    stage.renew("lupusqol", "ms")
     assert stage.missing() == []
+
+
+def test_wording_is_licensed_at_every_site(stage: Stage) -> None:
+    site = stage.trial.study.wordings.sites[1]
+    stage.renew("sf36v1", "en", modes=frozenset(), site_id=site)
+    assert stage.missing() == [Missing("wording_missing", "sf36v1", ("en",))]
+
+
+def test_wording_is_licensed_for_every_way_of_reading(stage: Stage) -> None:
+    stage.renew("sf36v1", "zh_Hans", modes=frozenset({"phone", "interview"}))
+    assert stage.missing() == [
+        Missing("wording_mode", "sf36v1", ("zh_Hans",), mode="tablet"),
+        Missing("wording_mode", "sf36v1", ("zh_Hans",), mode="paper"),
+    ]
+    stage.renew("sf36v1", "zh_Hans", modes=frozenset({"phone", "tablet", "paper"}))
+    assert stage.missing() == []
+    stage.amend(read_aloud=True)
+    assert stage.missing() == [Missing("wording_mode", "sf36v1", ("zh_Hans",), mode="aloud")]
+
+
+def test_wording_is_licensed_until_the_end_of_the_follow_up(stage: Stage) -> None:
+    trial = stage.trial
+    with trial.database.reading() as session:
+        end = readiness.follow_up_end(session, trial.study, trial.clock())
+    last = end.astimezone(ZONE).date()
+    stage.renew("lupusqol", "en", until=last - timedelta(days=1))
+    moment = datetime.combine(last - timedelta(days=1), time(), ZONE)
+    assert stage.missing() == [Missing("wording_ends", "lupusqol", ("en",), since=moment)]
+    stage.renew("lupusqol", "en", until=last)
+    assert stage.missing() == []
+    person = trial.enrol()
+    trial.infuse(person, trial.clock().date() + timedelta(days=20))
+    (ending,) = [one for one in stage.missing() if one.code == "wording_ends"]
+    assert ending.languages == ("en",), "the follow-up of those who are in it lasts longer"
+
+
+def test_a_licence_that_comes_later_counts(stage: Stage) -> None:
+    """It goes on where the one of now ends, or it ends what is permitted now."""
+    trial = stage.trial
+    today = trial.clock().astimezone(ZONE).date()
+    soon = today + timedelta(days=3)
+    stage.renew("lupusqol", "en", until=soon)
+    assert [one.code for one in stage.missing()] == ["wording_ends"]
+    stage.renew("lupusqol", "en", from_on=soon + timedelta(days=1))
+    assert stage.missing() == [], "it is renewed from the day after"
+    on = soon + timedelta(days=2)
+    last = datetime.combine(soon + timedelta(days=1), time(), ZONE)
+    stage.renew("lupusqol", "en", modes=frozenset({"phone", "tablet"}), from_on=on)
+    stage.renew("sf36v1", "ms", modes=frozenset(), from_on=on, until=on)
+    assert stage.missing() == [
+        Missing("wording_ends", "lupusqol", ("en",), since=last),
+        Missing("wording_ends", "sf36v1", ("ms",), since=last),
+    ]
+
+
+def test_wording_of_another_definition_is_missing(stage: Stage) -> None:
+    """A live study would show nothing of it."""
+    trial = stage.trial
+    known = trial.library.instruments
+    other = replace(trial.library, instruments={**known, "sf36v1": known["lupusqol"]})
+    trial.study = replace(trial.study, wordings=replace(trial.study.wordings, library=other))
+    languages = trial.study.definition.languages
+    assert stage.missing() == [Missing("wording_missing", "sf36v1", tuple(languages))]
 
 
 @pytest.mark.parametrize(
@@ -259,6 +335,7 @@ def test_phones_know_the_key_that_pushes_are_signed_with(stage: Stage) -> None:
 def test_a_worker_makes_checkpoints(stage: Stage) -> None:
     made = stage.trial.clock()
     stage.later = timedelta(days=30)
+    stage.backup()
     assert stage.missing() == [], "where nothing happens, an old one says it all"
     stage.trial.clock.forward(minutes=1)
     stage.amend(grace_minutes=60)
@@ -279,9 +356,23 @@ def test_many_entries_without_a_checkpoint_are_looked_at_in_part(
     assert [each.code for each in stage.missing()] == ["checkpoint_old"]
 
 
-def test_there_is_a_checkpoint(database: Database, library: Library, clock: TestClock) -> None:
-    found = Stage(load_trial(database, library, clock), licensed(library)).missing()
-    assert "checkpoint_none" in {each.code for each in found}
+def test_there_is_a_checkpoint_and_a_backup(
+    database: Database, library: Library, clock: TestClock
+) -> None:
+    stage = Stage(load_trial(database, library, clock))
+    assert {"checkpoint_none", "backup_none"} <= {each.code for each in stage.missing()}
+    stage.backup()
+    assert "backup_none" not in {each.code for each in stage.missing()}
+
+
+def test_a_backup_is_made_every_day(stage: Stage) -> None:
+    made = stage.trial.clock()
+    stage.later = timedelta(days=2)
+    assert stage.missing() == []
+    stage.later = timedelta(days=2, seconds=1)
+    assert stage.missing() == [Missing("backup_old", since=made)]
+    stage.backup()
+    assert stage.missing() == []
 
 
 def test_clocks_agree(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

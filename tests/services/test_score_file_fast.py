@@ -155,7 +155,7 @@ def test_the_fast_way_leaves_irregular_files_alone(data: bytes) -> None:
 
 def test_a_file_without_rows() -> None:
     assert fast(table()) == exactly(table()) == exactly(table()[:-1])
-    assert exactly(table()).startswith("id,PF,PF_answered,RP,RP_answered,BP,")
+    assert exactly(table()).startswith("id,PF,PF_answered,PF_norm,RP,RP_answered,RP_norm,BP,")
 
 
 def test_values_that_need_an_exponent_go_the_exact_way(monkeypatch: pytest.MonkeyPatch) -> None:

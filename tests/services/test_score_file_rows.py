@@ -23,8 +23,8 @@ from tests.services.csv_files import (
 
 def test_columns_of_the_output() -> None:
     heads = {name: form.header() for name, form in FORMS.items()}
-    scales = "PF,PF_answered,RP,RP_answered,BP,BP_answered,GH,GH_answered,VT,VT_answered,SF,"
-    scales += "SF_answered,RE,RE_answered,MH,MH_answered"
+    codes = ("PF", "RP", "BP", "GH", "VT", "SF", "RE", "MH")
+    scales = ",".join(f"{code},{code}_answered,{code}_norm" for code in codes)
     assert heads["mos_us1990"] == heads["us1998"] == f"id,{scales},PCS,MCS,problems"
     assert heads["rand"] == (
         "id,PF,PF_answered,RP,RP_answered,RE,RE_answered,EF,EF_answered,EW,EW_answered,"

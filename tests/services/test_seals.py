@@ -60,14 +60,14 @@ def test_what_differs_is_named_and_mended(trial: Trial) -> None:
 
 
 def test_the_command_names_and_mends(run: Run, sqlite_url: str) -> None:
-    assert "every assessment says" in run("db recheck").output
+    assert "what is kept twice says the same" in run("db recheck").output
     with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as bare:
         bare.execute(BARE)  # without its participant: the database looks at keys only when told
         bare.commit()
     told = run("db recheck", code=1).output
     assert "assessment a says True, its submission None" in told
     assert run("db recheck --mend").output == "1 mended\n"
-    assert "every assessment says" in run("db recheck").output
+    assert "what is kept twice says the same" in run("db recheck").output
 
 
 BARE = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,12 +13,13 @@ import sqlalchemy as sa
 
 from pro_app import verify
 from pro_app.models import Site as SiteRow
-from pro_app.services import audit_export, checkpoints, checks, site_copy, site_copy_people
+from pro_app.services import audit_export, checkpoints, checks, site_copy, site_copy_people, studies
 from pro_app.services.audit_key import AuditKey
 from pro_app.services.audit_rows import Scope
 from pro_app.services.site_copy import Copy
 from tests.conftest import Site
 from tests.services.correcting import open_desk
+from tests.services.licensing import license_one
 
 KEY = AuditKey.new()
 
@@ -110,3 +112,28 @@ def test_what_is_read_of_people(site: Site) -> None:
         assert any(one.now != one.given for one in done.scores)
         assert {one.name for one in done.scores} >= {"physical health"}
         assert (waiting.items, waiting.scores, waiting.receipt) == ([], [], None)
+
+
+def test_an_answer_keeps_the_words_that_were_read(site: Site) -> None:
+    """Also when a newer version has come; in another language there is but that one."""
+    two(site)
+    read = site.library.wording("lupusqol", "en")
+    assert read is not None
+    with site.database.writing() as session:
+        for language in ("en", "ms"):
+            license_one(
+                session, site.study, site.library, "lupusqol", language, site.clock(), mark=" anew"
+            )
+        session.flush()
+        study = studies.current(session, site.library, site.study.id)
+    for language, kept in (("en", True), ("ms", False)):
+        copy = replace(copy_of(site), study=study, language=language)
+        newest = study.wordings.reading("lupusqol", language)
+        assert newest is not None
+        wording = read if kept else newest
+        with site.database.reading() as session:
+            (person,) = site_copy_people.people(session, copy)
+            items = person.sheets[0].items
+        assert [one.text for one in items] == list(wording.items.values())
+        labels = wording.options[site.library.instruments["lupusqol"].items[0].options.code]
+        assert items[0].given.label == labels[1]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.models import AuditEntry, Site, Staff, StaffSession
-from pro_app.services import audit, secrets, staff, staff_sign_in
+from pro_app.services import audit, register, secrets, staff, staff_sign_in
 from pro_app.services.staff import INVITATION_LIFE, StaffError
 from tests.conftest import KEY, MORNING
 from tests.conftest import Site as Place
@@ -86,9 +86,9 @@ def test_roles_are_per_study_and_site_from_when_until_when(site: Place) -> None:
             code: {"coordinator", "researcher"}
         }
         assert staff.roles_by_study(session, person.id, end) == {code: {"researcher"}}
-        register = staff.register(session, site.study.id)
-    lines = [(one.role, one.site, one.begins_at, one.ends_at) for one in register]
-    assert lines == [
+        lines = register.lines(session, site.study.id)
+    told = [(one.role, one.site, one.begins_at, one.ends_at) for one in lines]
+    assert told == [
         ("coordinator", site.study.definition.sites[0].code, later, end),
         ("researcher", None, later, None),
     ]

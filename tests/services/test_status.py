@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pro_app.core.assessment import Facts, Status, status
+from pro_app.core.licence import Gap, Withheld
 from pro_app.models import Answer, Assessment, Participant, Submission
 from pro_app.services import assessments
-from pro_app.services.status import expected, expression, undone
+from pro_app.services.status import NOTHING, expected, expression, undone
 from tests.conftest import MORNING, Site
 
 HOUR = timedelta(hours=1)
@@ -148,7 +149,7 @@ def submission(assessment_id: int, facts: Facts) -> Submission:
 
 
 def as_sql_says(
-    site: Site, ids: list[int], now: datetime, grace: timedelta, withheld: list[tuple[str, str]]
+    site: Site, ids: list[int], now: datetime, grace: timedelta, withheld: Withheld
 ) -> dict[int, str]:
     query = (
         sa.select(Assessment.id, expression(now, grace, withheld))
@@ -160,6 +161,22 @@ def as_sql_says(
     with site.database.reading() as session:
         said = {row[0]: row[1] for row in session.execute(query)}
     return {key: said[key] for key in ids}
+
+
+@st.composite
+def gaps(draw: st.DrawFn) -> Gap:
+    """A time without wording, at the people's own site (0), another one or all."""
+    from_at, until = draw(st.none() | moments), draw(st.none() | moments)
+    if from_at is not None and until is not None:
+        from_at, until = min(from_at, until), max(from_at, until)
+    return Gap(*draw(st.sampled_from(PAIRS)), draw(st.sampled_from([None, 0, -1])), from_at, until)
+
+
+def home(site: Site) -> int:
+    """The site that everybody here is enrolled at."""
+    with site.database.reading() as session:
+        found = set(session.scalars(sa.select(Participant.site_id)))
+    return found.pop() if len(found) == 1 else -2
 
 
 CLOSES = MORNING + HOUR
@@ -175,19 +192,26 @@ EDGE = ("lupusqol", "en", Facts(MORNING, CLOSES, MORNING, withdrawn_at=CLOSES))
     found=st.lists(cases(), min_size=1, max_size=30),
     nows=st.lists(moments, min_size=1, max_size=4),
     grace=st.sampled_from([timedelta(), HOUR, GRACE]),
-    withheld=st.lists(st.sampled_from(PAIRS), max_size=3, unique=True),
+    always=st.frozensets(st.sampled_from(PAIRS), max_size=3),
+    gaps=st.lists(gaps(), max_size=4),
 )
-@example([EDGE], [CLOSES, CLOSES + GRACE - TICK, CLOSES + GRACE], GRACE, [])
+@example([EDGE], [CLOSES, CLOSES + GRACE - TICK, CLOSES + GRACE], GRACE, frozenset(), [])
 def test_sql_and_python_say_the_same(
     site: Site,
     found: list[Case],
     nows: list[datetime],
     grace: timedelta,
-    withheld: list[tuple[str, str]],
+    always: frozenset[tuple[str, str]],
+    gaps: list[Gap],
 ) -> None:
-    known = insert(site, found)
+    known, here = insert(site, found), home(site)
+    own = tuple(replace(one, site=here if one.site == 0 else one.site) for one in gaps)
+    withheld = Withheld(always, own)
     expected_facts = {
-        key: replace(facts, withheld=(instrument, language) in withheld)
+        key: replace(
+            facts,
+            withheld=withheld.covers(instrument, language, here, facts.opens_at, facts.closes_at),
+        )
         for (key, facts), (instrument, language, _) in zip(known.items(), found, strict=True)
     }
     for now in nows:
@@ -234,7 +258,7 @@ ALL: list[tuple[Facts, Status]] = [
 def test_every_status_as_the_record_of_a_participant_shows_it(site: Site) -> None:
     """Three ways to the same word: SQL, Python on the facts, Python on what was read."""
     known = insert(site, [("lupusqol", "en", facts) for facts, _ in ALL])
-    said = as_sql_says(site, list(known), MORNING, GRACE, [])
+    said = as_sql_says(site, list(known), MORNING, GRACE, NOTHING)
     assert [said[key] for key in known] == [state for _, state in ALL]
     assert set(said.values()) == set(Status)
     with site.database.reading() as session:
@@ -251,15 +275,14 @@ def test_what_cannot_be_shown_in_a_language_is_expected_of_those_alone_who_began
 ) -> None:
     facts = Facts(MORNING, CLOSES, started_at)
     known = insert(site, [(*pair, facts) for pair in PAIRS])
-    said = as_sql_says(site, list(known), MORNING, GRACE, [("lupusqol", "ta")])
+    withheld = Withheld(frozenset({("lupusqol", "ta")}))
+    said = as_sql_says(site, list(known), MORNING, GRACE, withheld)
     shown = Status.OPEN if started_at is None else Status.IN_PROGRESS
     hidden = Status.NOT_EXPECTED if started_at is None else Status.IN_PROGRESS
     assert list(said.values()) == [shown, hidden, shown, shown]
     with site.database.reading() as session:
         for key, pair in zip(known, PAIRS, strict=True):
             row = session.get_one(Assessment, key)
-            (one,) = assessments.of_participant(
-                session, row.participant_id, frozenset({("lupusqol", "ta")})
-            )
+            (one,) = assessments.of_participant(session, row.participant_id, withheld)
             assert one.facts.withheld == (pair == ("lupusqol", "ta"))
             assert one.status(MORNING, GRACE) == said[key]

@@ -133,4 +133,4 @@ def test_the_definition_in_force_is_read_once(site: Site) -> None:
         one = studies.current(session, site.library, site.study.id)
         other = studies.current(session, site.library, site.study.id)
     assert one.definition is other.definition
-    assert studies.parsed(site.study.id, 1, "unknown") is None
+    assert studies.parsed(site.database.engine, site.library, site.study.id, 1, "unknown") is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -12,11 +12,13 @@ import sqlalchemy as sa
 from pro_app.core.assessment import Status
 from pro_app.core.schedule import LocalDay
 from pro_app.models import Answer, Assessment, AuditEntry, Score, Submission, Transcription
-from pro_app.services import enrolment, export, transcription
+from pro_app.services import enrolment, studies, transcription
 from pro_app.services.paper import Paper, TranscriptionError, Value
 from pro_app.services.transcription import Checked, Difference, Outcome
 from tests.conftest import Enrolled
+from tests.services.licensing import license_one
 from tests.services.people import staff
+from tests.services.table_rows import one, rows
 from tests.services.trial import ZONE, Trial, local
 
 MYKAD = "900101-14-5678"
@@ -338,17 +340,9 @@ def test_an_interview_needs_no_second_person(desk: Desk) -> None:
 
 def test_the_mode_is_exported(desk: Desk) -> None:
     desk.check(desk.handed_over(), desk.values)
-    with desk.trial.database.reading() as session:
-        request = export.Request(
-            "answers", desk.trial.study, desk.trial.library, "en", False, desk.trial.clock()
-        )
-        row = next(
-            one
-            for one in export.rows(session, request)
-            if (one["timepoint"], one["instrument"]) == ("baseline", "lupusqol")
-        )
+    row = one(rows(desk.trial, "answers"), timepoint="baseline", instrument="lupusqol")
     assert (row["mode"], row["status"]) == ("paper", "completed")
-    assert row["completed_at"] == "2026-11-23T08:30:00+08:00"
+    assert row["completed_at"] == datetime(2026, 11, 23, 0, 30, tzinfo=UTC)
 
 
 # --- the phone was there first ------------------------------------------------------------------
@@ -464,6 +458,40 @@ def test_what_cannot_be_begun(desk: Desk, mode: str, given: Paper, reason: str) 
     with pytest.raises(TranscriptionError, match=reason):
         desk.begin(mode, given)
     assert desk.trial.entries(desk.person, "begin_transcription") == []
+
+
+def test_no_paper_of_a_live_study_is_in_the_demonstration_wording(desk: Desk) -> None:
+    desk.trial.amend(lambda content: content.update(status="live"))
+    with pytest.raises(TranscriptionError, match="no wording in en") as refused:
+        desk.begin("paper", Paper(TODAY, "en"))
+    assert refused.value.code == "language"
+    with desk.trial.database.writing() as session:
+        trial = desk.trial
+        made = license_one(session, trial.study, trial.library, "lupusqol", "en", trial.clock())
+        session.flush()
+        trial.study = studies.current(session, trial.library, trial.study.id)
+    assert desk.row(desk.begin("paper", Paper(TODAY, "en"))).wording == made.fingerprint
+
+
+def test_an_interview_of_a_live_study_is_licensed(desk: Desk) -> None:
+    trial = desk.trial
+
+    def permit(version: str, *modes: str) -> None:
+        with trial.database.writing() as session:
+            license_one(
+                session, trial.study, trial.library, "lupusqol", "en", trial.clock(), version,
+                modes=frozenset(modes),
+            )  # fmt: skip
+            session.flush()
+            trial.study = studies.current(session, trial.library, trial.study.id)
+
+    trial.amend(lambda content: content.update(status="live"))
+    permit("1", "phone", "paper")
+    with pytest.raises(TranscriptionError, match="nothing may be read out in en") as refused:
+        desk.begin("interview", Paper(TODAY, "en"))
+    assert refused.value.code == "language"
+    permit("2", "interview")
+    assert desk.row(desk.begin("interview", Paper(TODAY, "en"))).mode == "interview"
 
 
 def test_one_at_a_time(desk: Desk) -> None:

@@ -161,8 +161,8 @@ def cut_tail_and_data(session: Session) -> None:
     first = entries_of(session, "submit")[0].seq
     for entry in stream_of(session)[first - 1 :]:
         remove(session, entry)
-    session.execute(sa.delete(table("score")))
-    session.execute(sa.delete(table("submission")))
+    for name in ("score", "sealed_codes", "submission"):
+        session.execute(sa.delete(table(name)))
 
 
 def seal_anew(session: Session, sign: Callable[[bytes], bytes], key: AuditKey) -> None:

@@ -18,6 +18,8 @@ from tests.conftest import KEY, PIN, Enrolled, Site, TestClock, make_app, snapsh
 from tests.pages import Browser
 
 PEOPLE = ("coordinator", "investigator")
+ANALYSTS = ("investigator", "researcher")
+READERS = (*ANALYSTS, "administrator")
 STAFF: dict[str, tuple[str, ...] | None] = {  # roles; () whoever is signed in, None: anybody
     "staff.home": (),
     "staff.sign_in": None,
@@ -100,6 +102,8 @@ STAFF: dict[str, tuple[str, ...] | None] = {  # roles; () whoever is signed in, 
     "sign_off.sign": ("investigator",),
     "calls.index": PEOPLE,
     "calls.log": ("coordinator",),
+    "printing.form": PEOPLE,
+    "printing.sheets": PEOPLE,
     "entry.index": PEOPLE,
     "entry.begin_form": PEOPLE,
     "entry.begin": PEOPLE,
@@ -118,12 +122,52 @@ STAFF: dict[str, tuple[str, ...] | None] = {  # roles; () whoever is signed in, 
     "trail.export_study": ("administrator", "investigator"),
     "copy.index": ("investigator",),
     "copy.make": ("investigator",),
+    "receipts.index": ANALYSTS,
+    "receipts.detail": ANALYSTS,
+    "pictures.index": ANALYSTS,
+    "pictures.picture": ANALYSTS,
+    "pictures.find": ANALYSTS,
+    "pictures.trajectory": ANALYSTS,
+    "exports.index": ANALYSTS,
+    "exports.ask": ANALYSTS,
+    "exports.jobs": ANALYSTS,
+    "exports.download": ANALYSTS,
+    "exports.codebook": ANALYSTS,
+    "exports.codebook_file": ANALYSTS,
+    "proof_pack.index": ("administrator", "investigator"),
+    "proof_pack.ask": ("administrator", "investigator"),
+    "proof_pack.jobs": ("administrator", "investigator"),
+    "proof_pack.download": ("administrator", "investigator"),
+    "scoring.form": ("researcher",),
+    "scoring.template": ("researcher",),
+    "scoring.score": ("researcher",),
+    "scoring.scores": ("researcher",),
+    "wording.index": ("administrator", "investigator"),
+    "wording.ending": ("administrator", *PEOPLE),
+    "wording.template": ("administrator",),
+    "wording_upload.form": ("administrator",),
+    "wording_upload.check": ("administrator",),
+    "wording_upload.store": ("administrator",),
+    "wording_licence.renewal": ("administrator",),
+    "wording_licence.renew": ("administrator",),
+    "wording_licence.ending": ("administrator",),
+    "wording_licence.end": ("administrator",),
+    "translations.index": ("administrator", "investigator"),
+    "translations.confirm": ("administrator", "investigator"),
+    "tokens.index": READERS,
+    "tokens.make": ANALYSTS,
+    "tokens.revoke": READERS,
+    "api.index": None,
 }
 TABLET = {  # of a browser that was handed over as the site's tablet, see test_tablet
     "tablet.hand_over", "tablet.confirm", "tablet.check", "tablet.notice", "tablet.accept_notice",
     "tablet.settings", "tablet.stay", "tablet.idle", "tablet.ask_stop", "tablet.stop",
     "tablet.over", "tablet_sheet.listed", "tablet_sheet.start", "tablet_sheet.item",
     "tablet_sheet.answer", "tablet_sheet.review", "tablet_sheet.submit",
+}  # fmt: skip
+TOKEN = {  # for programs, see test_api
+    "api.listed", "api.protocol", "api.codebook", "api.rows",
+    "api.openapi",  # without a token it tells of no study
 }  # fmt: skip
 AUDIENCES = {
     "static": None,  # files of the house itself
@@ -153,6 +197,7 @@ AUDIENCES = {
     "questionnaire.submit": "participant",
     "questionnaire.receipt": "participant",
     "questionnaire.sheet": "public",
+    "sounds.sound": "public",
     "reminders.index": "participant",
     "reminders.subscribe": "participant",
     "reminders.renew": "device",
@@ -186,6 +231,7 @@ AUDIENCES = {
     "pwa.picture": "public",
     **dict.fromkeys(STAFF, "staff"),
     **dict.fromkeys(TABLET, "tablet"),
+    **dict.fromkeys(TOKEN, "token"),
 }
 FROM_WORKER = {  # posted to without a page and its token
     "reminders.renew", "reminders.note", "questionnaire.take_operations", "journal.report",
@@ -200,7 +246,11 @@ KEPT = {  # what caches may hold; everything else is no-store
     "pwa.icon": "public, max-age=604800",
     "pwa.picture": "public, max-age=604800",
 }
-NAMES = {"pwa.picture": "today-en.webp", "coordinator.more": "people"}
+NAMES = {
+    "pwa.picture": "today-en.webp", "coordinator.more": "people", "pictures.picture": "changes",
+    "exports.codebook_file": "answers.csv",
+}  # fmt: skip
+PROBLEM = "application/problem+json"
 MESSAGE, CALENDAR = "message-of-mine", "calendar-of-mine"
 ACCOUNT = "somebody-of-staff"
 CORRECTION = "correction-of-mine"
@@ -267,6 +317,7 @@ def address(rule: Rule, sheet: Assessment, app: Flask) -> str:
         "code": "lupusqol",
         "language": "en",
         "version": "000000000000",
+        "sha256": "0" * 64,
         "release": release(app),
         "filename": "css/look.css",
         "message": MESSAGE,
@@ -278,7 +329,9 @@ def address(rule: Rule, sheet: Assessment, app: Flask) -> str:
         "correction": CORRECTION,
         "assessment": sheet.public_id,
         "sheet": sheet.public_id,
+        "job": "export-of-mine",
         "name": NAMES.get(rule.endpoint, "icon-192.png"),
+        "table": "answers",
     }
     built: Any = rule.build({name: values[name] for name in rule.arguments}, append_unknown=False)
     return str(built[1])
@@ -349,6 +402,8 @@ def test_a_stranger_gets_nothing_of_anybody(
                     assert (response.status_code, response.location) == (303, "/staff/sign-in")
                 if rule.endpoint in TABLET and method != "OPTIONS":
                     assert (response.status_code, response.location) == (302, "/")
+                if rule.endpoint in TOKEN - {"api.openapi"}:
+                    assert (response.status_code, response.mimetype) == (401, PROBLEM)
                 assert found == []
     assert without_seen(cast.site.database) == before
 

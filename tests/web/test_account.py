@@ -243,6 +243,27 @@ def test_a_renewal_is_told_and_a_first_setting_up_is_not(
     assert len(letters.sent) == 1
 
 
+def test_an_invitation_to_an_open_account_is_told_before_it_is_used(
+    app: Flask, web_site: Site, clock: TestClock
+) -> None:
+    letters = with_mail(app, Accepted(250))
+    owner = Desk(app, clock)
+    owner.set_up(invite(web_site))
+    chief = Desk(app, clock)
+    chief.set_up(invite(web_site, "administrator", "chief@hospital.example"))
+    with web_site.database.reading() as session:
+        person = staff.find(session, EMAIL)
+        assert person is not None
+        page = at(web_site, f"/register/{person.public_id}")
+    chief.get(page)
+    chief.post(f"{page}/invitation")
+    (letter,) = letters.sent
+    assert letter.to == EMAIL
+    assert "An invitation to open your account anew" in letter.subject
+    for telling in ("Aminah", "study", "Study", "test", "questionnaire", "lupus"):
+        assert telling not in f"{letter.subject} {letter.text}"
+
+
 def test_a_mail_server_that_refuses_is_the_operators_matter(
     app: Flask, desk: Desk, web_site: Site
 ) -> None:

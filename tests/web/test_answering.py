@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from pro_app.core.library import Library
-from pro_app.models import Answer
-from pro_app.web.house import furnish, house
+from pro_app.models import Answer, StudyVersion
+from pro_app.services import studies
 from tests.conftest import Enrolled, Site
 from tests.pages import Browser
 
@@ -86,21 +84,17 @@ def test_an_answer_is_recorded_in_the_language_it_was_seen_in(
 
 
 def test_an_answer_to_a_wording_that_is_no_longer_offered_is_kept(
-    app: Flask, browser: Browser, web_site: Site, person: Enrolled
+    browser: Browser, web_site: Site, person: Enrolled
 ) -> None:
     """The sheet was open when the study stopped offering it: what was tapped is not lost."""
     first, _second = web_site.open(person)
     path = f"/questionnaires/{first.public_id}"
     browser.get(f"{path}/items/1")
 
-    class Nothing(Library):
-        def offered(self, study: object, instrument: str, language: str) -> None:
-            return None
-
-    with app.app_context():
-        before = house()
-    nothing = Nothing(before.library.instruments, before.library.wordings)
-    furnish(app, replace(before, library=nothing))
+    with web_site.database.writing() as session:  # live, without a single licence
+        newest = session.scalars(sa.select(StudyVersion)).one()
+        content = dict(newest.definition) | {"status": "live"}
+        studies.load(session, web_site.library, content, web_site.clock())
     body = {"language": "en", "seen": 0, "operations": [operation("LQ01", 3)]}
     assert browser.send(f"{path}/answers", body).status_code == 200
     browser.post(f"{path}/items/2", status=404, choice="1", shown_in="en")

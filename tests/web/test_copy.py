@@ -23,6 +23,7 @@ from pro_app import verify
 from pro_app.models import Assessment, AuditEntry, Participant
 from pro_app.services import calls
 from pro_app.services.audit_key import AuditKey
+from pro_app.services.site_copy import TABLES
 from tests.conftest import AUDIT_KEY, Enrolled, Site, TestClock
 from tests.pages import Browser, Page
 from tests.services.correcting import Desk as Corrections
@@ -123,7 +124,7 @@ def checked(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def table(folder: Path, name: str) -> list[dict[str, str]]:
-    with (folder / "tables" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+    with (folder / "tables" / f"{name}.csv").open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file, strict=True))
 
 
@@ -163,25 +164,26 @@ def test_nothing_of_another_site_is_in_it(copy: bytes, lived: Lived, tmp_path: P
     assert {word for word in ours if word not in together} == opaque
     assert "came with her sister" not in together, "notes of calls stay at the desk"
     assert f"people/{OWN}_{lived.people[OWN].id}.html" in whole
-    for name in ("answers", "scores", "assessments", "corrections"):
+    for name in TABLES:
         assert {row["site"] for row in table(folder, name)} == {"01"}
 
 
 def test_the_tables_have_everything_twice(copy: bytes, lived: Lived, tmp_path: Path) -> None:
     folder = unpacked(copy, tmp_path)
     (done,) = [one for one in table(folder, "answers") if one["status"] == "completed"]
-    assert (done["LQ01"], done["LQ01_original"]) == ("3", "1")
-    assert done["LQ02_state"] == "skipped"
+    assert (done["LQ01"], done["LQ02"], done["skipped"]) == ("3", "", "LQ02")
+    line = next(one for one in table(folder, "answers_long") if one["item"] == "LQ01")
+    assert (line["code"], line["original_code"]) == ("3", "1")
     (scores,) = [one for one in table(folder, "scores") if one["status"] == "completed"]
-    changed = [name for name in scores if name.endswith("_original") and scores[name]]
-    assert changed
-    assert any(scores[name] != scores[name.removesuffix("_original")] for name in changed)
+    long = table(folder, "scores_long")
+    assert any(one["value"] != one["original_value"] for one in long)
+    assert [scores[f"lupusqol_{one['scale']}"] for one in long] == [one["value"] for one in long]
     (correction,) = table(folder, "corrections")
     assert (correction["old"], correction["new"], correction["state"]) == ("1", "3", "approved")
     assert len(table(folder, "assessments")) == 2
     assert "LQ01" not in table(folder, "assessments")[0]
-    for name in ("answers", "scores", "assessments", "corrections"):
-        codebook = {row["column"] for row in table(folder, f"{name}_codebook")}
+    for name in TABLES:
+        codebook = {row["column"] for row in table(folder, f"{name}_codebook")} - {""}
         assert set(table(folder, name)[0]) == codebook
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from flask import Flask
 from pro_app.core.file_table import REASONS
 from pro_app.models import AuditEntry, Participant
 from pro_app.models import Site as SiteRow
+from pro_app.services import enrolment
 from pro_app.web import enrol_many, file_words
 from tests.conftest import Site, TestClock, snapshot
 from tests.pages import Browser, Page
@@ -216,10 +218,60 @@ def test_cards_are_printed_in_parts_in_each_ones_language_and_their_codes_join(
     assert phone.path == "/today"
     desk.get(at(web_site, f"/enrol/many/cards?file={file}"))
     assert "1 was made before" in desk.page.text, "and the one who has joined needs none"
-    desk.post(at(web_site, "/enrol/many/cards"), file=file, part="1")
+    known = re.search(r'name="known" value="([1-9]\d*)"', desk.page.text)
+    assert known is not None
+    desk.post(at(web_site, "/enrol/many/cards"), file=file, part="1", known=known[1])
     assert desk.page.text.count("joining-card") == 1
     desk.post(at(web_site, "/enrol/many/cards"), file=file, part="2")
     assert 'lang="zh-Hans"' in desk.page.text
+
+
+@pytest.mark.parametrize("known", [{"known": "0"}, {"known": "x"}, {}])
+def test_nobodys_cards_are_made_dead_unseen(
+    desk: Desk, web_site: Site, known: dict[str, str]
+) -> None:
+    """Two people, or one who presses twice, with the page on which no card was made yet."""
+    upload(desk, web_site, *GOOD)
+    enrol(desk, web_site)
+    cards, asked = at(web_site, "/enrol/many/cards"), {"file": hidden(desk)["file"], "part": "1"}
+    desk.post(cards, **asked, known="0")
+    printed = codes_on(desk)
+    before = snapshot(web_site.database)
+    desk.post(cards, 422, **asked, **known)
+    assert "were made since this page was opened" in desk.page.text
+    assert "joining-card" not in desk.page.text
+    assert snapshot(web_site.database) == before
+    desk.post(cards, **asked, known=hidden(desk)["known"])
+    assert not set(codes_on(desk)) & set(printed), "asked again, knowing of them, they are made"
+
+
+def test_a_part_is_made_as_a_whole(desk: Desk, web_site: Site) -> None:
+    upload(desk, web_site, *GOOD)
+    enrol(desk, web_site)
+    asked = {"file": hidden(desk)["file"], "part": "1", "known": "0"}
+    before = snapshot(web_site.database)
+    with pytest.MonkeyPatch.context() as patch:
+        real, calls = enrolment.issue_code, []
+
+        def fails_at_the_second(*given: Any, **more: Any) -> str:
+            calls.append(given)
+            if len(calls) == 2:
+                raise RuntimeError
+            return real(*given, **more)
+
+        patch.setattr(enrolment, "issue_code", fails_at_the_second)
+        desk.post(at(web_site, "/enrol/many/cards"), 500, **asked)
+    assert snapshot(web_site.database) == before
+    with web_site.database.writing() as session:
+        people = session.scalars(sa.select(Participant.id).order_by(Participant.id)).all()
+        enrolment.withdraw(session, people[0], web_site.clock())
+    desk.post(at(web_site, "/enrol/many/cards"), **asked)
+    assert len(codes_on(desk)) == len(people) - 1, "the others' cards, of who has not left"
+
+
+def codes_on(desk: Desk) -> list[str]:
+    """The codes on the cards that are shown."""
+    return re.findall(r'class="big">([A-Z0-9 ]+)<', desk.page.text)
 
 
 @pytest.mark.parametrize(("file", "part"), [("", "1"), ("f" * 64, "1"), (None, "9"), (None, "x")])
@@ -263,8 +315,9 @@ def walk(desk: Desk, site: Site) -> None:
     enrol(desk, site, 422, sha256="")
     upload(desk, site, f"01-401,01,{desk_language(desk)},1.2,2026-11-20,,")
     enrol(desk, site)
-    file = hidden(desk)["file"]
-    desk.post(at(site, "/enrol/many/cards"), file=file, part="1")
+    file, known = hidden(desk)["file"], hidden(desk)["known"]
+    desk.post(at(site, "/enrol/many/cards"), file=file, part="1", known=known)
+    desk.post(at(site, "/enrol/many/cards"), 422, file=file, part="1", known=known)
     desk.get(at(site, "/enrol/many/cards"))
     desk.get(at(site, f"/enrol/many/cards?file={file}"))
     desk.post(at(site, "/enrol/many/cards"), 422, file=file, part="9")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +19,7 @@ from pro_app.services import studies
 from pro_app.services.readiness import CODES, Missing
 from pro_app.web import protocol_picture, protocol_words
 from tests.conftest import MORNING, Site, TestClock
+from tests.services.licensing import license_all, renew
 from tests.services.trial import TRIAL
 from tests.web.test_staff import Desk, at, invite
 
@@ -159,18 +159,23 @@ def test_a_language_without_a_licence_is_not_shown_in_a_live_study(
     content = read_study_file(TRIAL, web_site.library.instruments)
     content |= {"code": "test", "status": "live"}
     with web_site.database.writing() as session:
-        studies.load(session, web_site.library, content, web_site.clock())
+        study = studies.load(session, web_site.library, content, web_site.clock())
     desk.get(at(web_site, "/protocol"))
     assert desk.page.text.count("is not shown") == 8
-    house = app.extensions["pro_app"]
-    wordings = {key: replace(one, kind="licensed") for key, one in house.library.wordings.items()}
-    del wordings["lupusqol", "ta"]
-    app.extensions["pro_app"] = replace(house, library=Library(house.library.instruments, wordings))
+    with web_site.database.writing() as session:
+        license_all(session, study, web_site.library, web_site.clock())
     desk.get(at(web_site, "/protocol"))
-    app.extensions["pro_app"] = house
+    assert "is not shown" not in desk.page.text
+    assert "no licensed wording" not in desk.page.text
+    with web_site.database.writing() as session:
+        study = studies.current(session, web_site.library, study.id)
+        renew(
+            session, study, web_site.library, "lupusqol", "ta", web_site.clock(),
+            modes=frozenset(),
+        )  # fmt: skip
+    desk.get(at(web_site, "/protocol"))
     assert desk.page.text.count("is not shown") == 1
-    assert "there is no wording" in desk.page.text
-    assert "LupusQoL has no wording." in desk.page.text
+    assert "LupusQoL has no licensed wording that is valid at every site." in desk.page.text
 
 
 def test_each_missing_thing_has_words_and_a_remedy(app: Flask) -> None:

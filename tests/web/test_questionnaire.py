@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pro_app.models import Answer, Assessment, Score, Submission
-from pro_app.services import export
 from tests.conftest import PIN, Enrolled, Site, snapshot
 from tests.pages import Browser, Page
+from tests.services import table_rows
 
 
 @pytest.fixture
@@ -198,12 +198,8 @@ def test_a_language_switch_at_item_17_changes_the_words_and_nothing_else(
     assert all(text in page.text for text in wording.options["frequency"].values())
     phone.post(path(lupusqol, "/items/17"), choice="2", action="next")
     phone.post(path(lupusqol, "/items/18"), choice="3", action="next")
-    with web_site.database.reading() as session:
-        request = export.Request(
-            "answers", web_site.study, web_site.library, "en", False, web_site.clock()
-        )
-        row = next(export.rows(session, request))
-    assert [row[f"LQ{n}_language"] for n in (16, 17, 18)] == ["en", "en", "ta"]
+    languages = {row["item"]: row["language"] for row in table_rows.rows(web_site, "answers_long")}
+    assert [languages[f"LQ{n}"] for n in (16, 17, 18)] == ["en", "en", "ta"]
 
 
 # --- review, submission, receipt ----------------------------------------------------------------

@@ -24,13 +24,21 @@ from tests.web import (
     test_corrections,
     test_enrol_many,
     test_entry,
+    test_exports,
     test_investigator,
     test_missed,
+    test_pictures,
+    test_printing,
+    test_proof_pack,
     test_protocol,
+    test_receipts,
     test_register,
+    test_score_page,
     test_sign_off,
     test_tablet,
+    test_tokens,
     test_trail,
+    test_wording,
 )  # fmt: skip
 from tests.web.test_languages import LATIN, STAFF_FOLDERS, Reader, rendered
 from tests.web.test_staff import EMAIL, ENROLMENT, Desk, at, invite
@@ -45,10 +53,13 @@ def walk_answers(desk: Sighted, site: Site) -> None:
 
 
 OWN = {"staff", "coordinator", "enrol", "participant_page"}  # walked here
-EXTENDED = {"staff/base.html", "participant_page/base.html", "tablet/base.html"}
+EXTENDED = {
+    "staff/base.html", "participant_page/base.html", "tablet/base.html", "pictures/base.html",
+}  # fmt: skip
 WALKS: dict[str, Callable[[Any, Site], None]] = {
     "account": test_account.walk,
     "alerts": test_alerts.walk,
+    "api": test_tokens.walk_api,
     "calls": test_calls.walk,
     "contact": test_contact.walk,
     "copy": test_copy.walk,
@@ -56,13 +67,24 @@ WALKS: dict[str, Callable[[Any, Site], None]] = {
     "corrections": test_corrections.walk,
     "enrol_many": test_enrol_many.walk,
     "entry": test_entry.walk,
+    "exports": test_exports.walk,
     "investigator": walk_answers,
     "missed": test_missed.walk,
+    "pictures": test_pictures.walk,
+    "printing": test_printing.walk,
+    "proof_pack": test_proof_pack.walk,
     "protocol": test_protocol.walk,
+    "receipts": test_receipts.walk,
     "register": test_register.walk,
+    "scoring": test_score_page.walk,
     "sign_off": test_sign_off.walk,
     "tablet": test_tablet.walk,
+    "tokens": test_tokens.walk,
     "trail": test_trail.walk,
+    "translations": test_wording.walk,
+    "wording": test_wording.walk,
+    "wording_licence": test_wording.walk,
+    "wording_upload": test_wording.walk_upload,
 }
 
 
@@ -74,7 +96,9 @@ class Sighted(Reader, Desk):
         "Aminah", "nurse", "hospital", "LupusQoL", "SF", "version", "Here", "There",
         "authenticator", "http", "localhost", "join", "Test", "Study", "elsewhere", "test",
         "LQ", "GH", "HT", "PF", "RP", "RE", "BP", "VT", "MH", "CSV", "UTF", "GCP", "Backspace",
-        "worker",
+        "worker", "MB", "kB", "id", "NA", "SPSS", "Stata", "SAS", "Excel", "Parquet", "Python",
+        "JSON", "Lines", "REDCap", "CDISC", "Dataset", "SDTM", "QS", "ADaM", "ADQS", "FHIR",
+        "Cronbach", "Student", "void", "lupusqol", "rand", "mos", "us", "SHA", "PDF",
     }  # fmt: skip
 
     def __init__(self, app: Flask, clock: TestClock, language: str) -> None:

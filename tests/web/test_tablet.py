@@ -20,10 +20,10 @@ from pro_app.models import (
     TabletSession,
 )
 from pro_app.services import reachability, tablet
-from pro_app.web.tablet_access import WAY_OUT
+from pro_app.web.tablet_access import PLAYED, WAY_OUT
 from tests.conftest import PIN, Enrolled, Site, TestClock, snapshot
 from tests.pages import Browser
-from tests.services.test_export import exported
+from tests.services.table_rows import rows
 from tests.web.test_access import AUDIENCES, address, rules
 from tests.web.test_demo import demonstration
 from tests.web.test_staff import Desk, at, desk, invite
@@ -71,6 +71,16 @@ def answer(desk: Browser, sheet: Assessment, n: int, choice: str, action: str = 
 def page_name(desk: Browser) -> str:
     names = [one["value"] for one in desk.page.all("input") if one.get("name") == "page_name"]
     return str(names[0])
+
+
+def chosen(desk: Browser) -> list[str]:
+    """The choices that the page of an item shows as chosen."""
+    return [str(one["value"]) for one in desk.page.all("input") if "checked" in one]
+
+
+def shown_answers(desk: Browser) -> list[str]:
+    """What the review shows as answers, item by item."""
+    return re.findall(r'<span class="answer[^>]*>([^<]*)<', desk.page.text)
 
 
 def fill_in(desk: Browser, site: Site, sheet: Assessment) -> None:
@@ -156,10 +166,10 @@ def test_the_whole_way(handed: Desk, web_site: Site, sheets: list[Assessment]) -
 def test_the_mode_is_in_the_export(held: Desk, web_site: Site, sheets: list[Assessment]) -> None:
     fill_in(held, web_site, sheets[0])
     answer(held, sheets[1], 1, "1")
-    rows = exported(web_site).rows
-    assert [row["mode"] for row in rows] == ["site_tablet", "site_tablet"], "also before Submit"
-    assert [row["status"] for row in rows] == ["completed", "in_progress"]
-    assert {row["LQ01_mode"] for row in rows} == {"site_tablet", ""}
+    found = rows(web_site, "answers")
+    assert [row["mode"] for row in found] == ["site_tablet", "site_tablet"], "also before Submit"
+    assert [row["status"] for row in found] == ["completed", "in_progress"]
+    assert {row["mode"] for row in rows(web_site, "answers_long")} == {"site_tablet", None}
 
 
 # --- the staff's session ends first -------------------------------------------------------------
@@ -276,6 +286,48 @@ def test_the_wrong_person_does_not_get_in(
     assert trail(web_site, "end_tablet") == [("participant/tablet 1", "end_tablet", "refused")]
 
 
+def test_who_knows_the_number_alone_sees_no_earlier_answer(
+    desk: Desk, web_site: Site, sheets: list[Assessment], clock: TestClock
+) -> None:
+    sheet = sheets[0]
+    items = web_site.library.instruments[sheet.instrument].items
+    web_site.answer(sheet, {items[0].code: 2, items[1].code: "skipped", items[2].code: 3})
+    clock.forward(minutes=1)
+    hand_over(desk, web_site)
+    confirm(desk)
+    agree(desk)
+    for one in items[:3]:
+        desk.get(item(sheet, one.n))
+        assert chosen(desk) == []
+        assert "Answered earlier" in desk.page.text
+    desk.get(f"{LIST}/{sheet.public_id}/review")
+    assert shown_answers(desk)[:4] == [*["Answered earlier"] * 3, "Not answered yet"]
+    desk.get(item(sheet, 1))
+    desk.post(item(sheet, 1), action="next", page_name=page_name(desk))
+    assert desk.path == item(sheet, 2), "what was answered need not be answered again"
+    answer(desk, sheet, 1, "2")
+    answer(desk, sheet, 3, "4")
+    for n, code in ((1, "2"), (3, "4")):
+        desk.get(item(sheet, n))
+        assert chosen(desk) == [code], "the own choice is shown, whether or not it was the same"
+    desk.get(f"{LIST}/{sheet.public_id}/review")
+    assert [one == "Answered earlier" for one in shown_answers(desk)[:3]] == [False, True, False]
+
+
+def test_who_knows_the_pin_goes_on_with_the_earlier_answers(
+    app: Flask, desk: Desk, web_site: Site, person: Enrolled, sheets: list[Assessment]
+) -> None:
+    Browser(app).join(person)
+    web_site.answer(sheets[0], {"LQ01": 2})
+    web_site.clock.forward(minutes=1)
+    hand_over(desk, web_site)
+    confirm(desk, PIN, "pin")
+    desk.get(item(sheets[0], 1))
+    assert chosen(desk) == ["2"]
+    desk.get(f"{LIST}/{sheets[0].public_id}/review")
+    assert "Answered earlier" not in desk.page.text
+
+
 def test_the_page_and_the_text_are_the_participants(desk: Desk, web_site: Site) -> None:
     person = web_site.enrol("01-333", "ms")
     sheet = web_site.open(person)[0]
@@ -320,7 +372,7 @@ def test_every_other_address_leads_back(
     desk.get("/tablet/confirm")
     checked = 0
     for rule in rules(app):
-        if AUDIENCES[rule.endpoint] == "tablet" or rule.endpoint in WAY_OUT | {"static"}:
+        if AUDIENCES[rule.endpoint] == "tablet" or rule.endpoint in WAY_OUT | PLAYED | {"static"}:
             continue
         for method in sorted((rule.methods or set()) & {"GET", "POST"}):
             with subtests.test(rule.endpoint, method=method):

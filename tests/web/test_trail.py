@@ -284,6 +284,41 @@ def test_an_investigator_sees_the_own_sites_alone(app: Flask, lived: Site) -> No
     assert 'href="#reason"' in browser.page.text
 
 
+def test_a_file_about_a_participant_is_of_the_own_sites(app: Flask, lived: Site) -> None:
+    browser = sign_in(app, lived, "investigator", place(lived, "01"))
+    browser.get(at(lived, "/record"))
+    for number in ("02-202", "99-999", "90010114-5678"):
+        browser.post(at(lived, "/record"), 422, participant=number, reason=REASON)
+        assert 'id="participant-fault"' in browser.page.text
+        assert f'value="{number}"' in browser.page.text, "what was typed is there to be mended"
+    assert entries(lived.database, "export") == []
+    download(browser, at(lived, "/record"), participant="01-101")
+    everywhere = sign_in(app, lived, "administrator", None)
+    everywhere.get(at(lived, "/record"))
+    download(everywhere, at(lived, "/record"), participant="02-202")
+    told = [entry.detail for entry in entries(lived.database, "export")]
+    assert [(one["participant"], one["site"]) for one in told] == [
+        ("01-101", "01"),
+        ("02-202", "02"),
+    ]
+
+
+@pytest.mark.parametrize("field", ["about", "field", "action", "who"])
+def test_nothing_that_looks_like_an_identity_number_comes_on_the_record(
+    app: Flask, lived: Site, field: str
+) -> None:
+    typed = "x 900101-14-5678"
+    browser = sign_in(app, lived, "investigator", None)
+    for path in (at(lived, RECORD), at(lived, "/record")):
+        browser.get(f"{path}?{field}={typed}", 422)
+        assert "looks like an identity card number" in browser.page.text
+        browser.post(path, 422, reason=REASON, **{field: typed})
+    with lived.database.reading() as session:
+        details = session.scalars(sa.select(AuditEntry.detail)).all()
+    assert not [one for one in details if "900101" in str(one)]
+    assert entries(lived.database, "export") == []
+
+
 def test_tasks_in_another_study_are_not_told(app: Flask, lived: Site) -> None:
     browser = sign_in(app, lived, "administrator", None)
     with lived.database.writing() as session:
