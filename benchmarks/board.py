@@ -34,11 +34,11 @@ GOALS = {"sqlite": 500, "postgresql": 200}  # milliseconds, of the board
 Question = Callable[[Session], object]
 
 
-def questions(study: CurrentStudy, library: Library) -> dict[str, Question]:
+def questions(study: CurrentStudy) -> dict[str, Question]:
     """What is timed, by name."""
     found: dict[str, Question] = {}
     for name, sites in ((f"a site of {OF_SITE}", frozenset({SITE})), ("the study", None)):
-        asked = (study, library, sites, NOW)
+        asked = (study, sites, NOW)
         found |= {
             f"board of {name}": lambda session, asked=asked: board.board(
                 session, *asked, progress=False
@@ -83,7 +83,7 @@ def measure(kind: str, url: str, library: Library, count: int) -> None:
         f"(made in {made:.0f} s)"
     )
     print(f"  {'reference, fifty participants by key':42} {reference:8.1f} ms")
-    for name, question in questions(study, library).items():
+    for name, question in questions(study).items():
         median, slowest = timed(database, question)
         goal = f"   (goal {GOALS[kind]} ms)" if name.startswith("board") else ""
         print(f"  {name:42} {median:8.1f} ms   slowest {slowest:.1f} ms{goal}")

@@ -144,7 +144,7 @@ def measure(kind: str, url: str, library: Library, people: int, folder: Path) ->
     frames = columns(study, library, people, np.random.default_rng(6))
     with database.snapshot() as session:
         mark = picture_data._mark(session, library, study)
-    path = picture_data._write(folder / "pictures" / str(study.id), frames, mark)
+    path = picture_data._write(folder / "pictures" / str(study.id), frames, mark, is_live=False)
     size = sum(one.stat().st_size for one in path.rglob("*.arrow"))
     print(f"  columns: {size / 2**20:.0f} MiB in files")
     del frames

@@ -355,7 +355,7 @@ def participant_list(tests: bool, study_code: str | None) -> None:
     at = desk()
     with at.database.reading() as session:
         study = at.study(session, study_code, tests)
-        for line in participants.lines(session, study, at.library, now()):
+        for line in participants.lines(session, study, now()):
             click.echo(f"{line.number}  {line.language}")
             later = 0
             for remark in line.remarks:

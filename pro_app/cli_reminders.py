@@ -92,7 +92,7 @@ def reminders_calls(tests: bool, study_code: str | None) -> None:
     moment = now()
     with at.database.snapshot() as session:
         study = at.study(session, study_code, tests)
-        found = reachability.calls(session, study, at.library, moment)
+        found = reachability.calls(session, study, moment)
     for line in calls_lines(found, study.definition.zone, moment):
         click.echo(line)
 

@@ -100,7 +100,7 @@ def study_timeline(number: str, form: str, study_code: str | None) -> None:
     with at.database.snapshot() as session:
         study = at.study(session, study_code)
         participant = at.participant(session, study, number)
-        found = timeline(session, study, at.library, participant, now())
+        found = timeline(session, study, participant, now())
     if form == "json":
         click.echo(json.dumps(timeline_json(found), indent=2, ensure_ascii=False))
     else:

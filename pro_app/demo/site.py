@@ -112,7 +112,7 @@ class _Hour:
         signed = self._person("01-005")
         meaning = "I have reviewed these data and take responsibility for them."
         sign_off.sign(
-            self.session, self.study, self.library, signed, "baseline/1", meaning,
+            self.session, self.study, signed, "baseline/1", meaning,
             self.hired["investigator"], self._next(),
         )  # fmt: skip
 
@@ -150,7 +150,7 @@ class _Hour:
         known = self._assessment(number, "baseline", "lupusqol")
         on = known.facts.opens_at.astimezone(self.study.definition.zone).date()
         row = transcription.begin(
-            self.session, self.study, self.library, self._person(number), known.public_id,
+            self.session, self.study, self._person(number), known.public_id,
             "paper", Paper(on, "zh_Hans", reference="Binder 1, page 8"), by, self._next(),
         )  # fmt: skip
         items = self.library.instruments["lupusqol"].items

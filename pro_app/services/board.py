@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.core.assessment import Status
-from pro_app.core.library import Library
 from pro_app.models import (
     Assessment,
     CodeRequest,
@@ -114,7 +113,6 @@ class Board:
 def board(
     session: Session,
     study: CurrentStudy,
-    library: Library,
     site_ids: frozenset[int] | None,
     now: datetime,
     limit: int = LIMIT,
@@ -126,12 +124,12 @@ def board(
     opened, which of a very large study takes longer than all else together: without `progress`
     it is left out, and `rates.progress` tells it later.
     """
-    lines = _visits(session, study, library, site_ids, now, limit, 0)
+    lines = _visits(session, study, site_ids, now, limit, 0)
     first = lines[0] if lines else None
     completed = expected = None
     if progress:
-        completed, expected = rates.progress(session, study, library, site_ids, now)
-    called, called_total = reachability.counted_calls(session, study, library, now, site_ids, limit)
+        completed, expected = rates.progress(session, study, site_ids, now)
+    called, called_total = reachability.counted_calls(session, study, now, site_ids, limit)
     codes, codes_total = unused_codes(session, study, site_ids, now, limit)
     requests, requests_total = requested_codes(session, study, site_ids, limit)
     return Board(
@@ -142,7 +140,7 @@ def board(
             completed,
             expected,
         ),
-        _helped(session, study, library, lines, now),
+        _helped(session, study, lines, now),
         first.total if first else 0,
         tuple(called),
         called_total,
@@ -156,33 +154,31 @@ def board(
 def people_to_help(
     session: Session,
     study: CurrentStudy,
-    library: Library,
     site_ids: frozenset[int] | None,
     now: datetime,
     limit: int = LIMIT,
     offset: int = 0,
 ) -> tuple[PersonToHelp, ...]:
     """Who can answer now and has not: whoever has the least time left comes first."""
-    return counted_people(session, study, library, site_ids, now, limit, offset)[0]
+    return counted_people(session, study, site_ids, now, limit, offset)[0]
 
 
 def counted_people(
     session: Session,
     study: CurrentStudy,
-    library: Library,
     site_ids: frozenset[int] | None,
     now: datetime,
     limit: int = LIMIT,
     offset: int = 0,
 ) -> tuple[tuple[PersonToHelp, ...], int]:
     """`people_to_help`, and how many there are without a limit."""
-    lines = _visits(session, study, library, site_ids, now, limit, offset)
-    first = lines or (_visits(session, study, library, site_ids, now, 1, 0) if offset else ())
-    return _helped(session, study, library, lines, now), first[0].total if first else 0
+    lines = _visits(session, study, site_ids, now, limit, offset)
+    first = lines or (_visits(session, study, site_ids, now, 1, 0) if offset else ())
+    return _helped(session, study, lines, now), first[0].total if first else 0
 
 
 def _undone(
-    study: CurrentStudy, library: Library, site_ids: frozenset[int] | None, now: datetime
+    study: CurrentStudy, site_ids: frozenset[int] | None, now: datetime
 ) -> sa.Select[*tuple[Any, ...]]:
     """The assessments that can be answered now and are not."""
     return (
@@ -199,14 +195,13 @@ def _undone(
         )
         .select_from(Assessment)
         .join(Participant, Participant.id == Assessment.participant_id)
-        .where(reachability.undone(study, library, site_ids, now, study.definition.grace))
+        .where(reachability.undone(study, site_ids, now, study.definition.grace))
     )
 
 
 def _visits(
     session: Session,
     study: CurrentStudy,
-    library: Library,
     site_ids: frozenset[int] | None,
     now: datetime,
     limit: int,
@@ -214,7 +209,7 @@ def _visits(
 ) -> Sequence[Any]:
     """The visits that can be answered now, the most urgent first; each also says of all of them
     how many there are (`total`), close soon (`closing`) and were due (`overdue`)."""
-    undone = _undone(study, library, site_ids, now).subquery()
+    undone = _undone(study, site_ids, now).subquery()
     visit = (undone.c.participant_id, undone.c.timepoint, undone.c.occurrence)
     opens_at, due_at, closes_at = (
         sa.func.min(undone.c[name], type_=undone.c[name].type).label(name)
@@ -250,7 +245,6 @@ def _visits(
 def _helped(
     session: Session,
     study: CurrentStudy,
-    library: Library,
     visits: Sequence[Any],
     now: datetime,
 ) -> tuple[PersonToHelp, ...]:
@@ -258,7 +252,7 @@ def _helped(
     ids = {one.participant_id for one in visits}
     undone: dict[tuple[int, str, int], list[Any]] = defaultdict(list)
     sites = frozenset(one.site_id for one in visits)
-    rows = _of_people(session, study, library, ids, sites, now)
+    rows = _of_people(session, study, ids, sites, now)
     for row in rows:
         undone[row.participant_id, row.timepoint, row.occurrence].append(row)
     told = hindrances.gather(session, ids, [row.id for row in rows], now)
@@ -294,7 +288,6 @@ def _helped(
 def _of_people(
     session: Session,
     study: CurrentStudy,
-    library: Library,
     participant_ids: Collection[int],
     site_ids: frozenset[int],
     now: datetime,
@@ -302,7 +295,7 @@ def _of_people(
     """What these participants, who are at these sites, can answer now, in the order of asking."""
     state = sa.case((status.begun, Status.IN_PROGRESS.value), else_=Status.OPEN.value)
     return session.execute(
-        _undone(study, library, site_ids, now)
+        _undone(study, site_ids, now)
         .add_columns(state.label("status"))
         .where(Assessment.participant_id.in_(participant_ids))
         .order_by(Assessment.place, Assessment.id)

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.core.assessment import Status
-from pro_app.core.library import Library
 from pro_app.core.study import StudyDefinition
 from pro_app.models import Assessment, Participant, Site, Submission
 from pro_app.services import participants, status
@@ -92,7 +91,6 @@ class _State(NamedTuple):
 def matrix(
     session: Session,
     study: CurrentStudy,
-    library: Library,
     site_ids: frozenset[int] | None,
     now: datetime,
     search: str = "",
@@ -112,7 +110,7 @@ def matrix(
     pages = max(1, -(-total // per_page))
     page = min(max(page, 1), pages)
     people = _people(session, which, (page - 1) * per_page, per_page)
-    states = _states(session, study, library, [one.id for one in people], now)
+    states = _states(session, study, [one.id for one in people], now)
     codes = _columns(study.definition, states)
     by_person: dict[int, dict[str, list[_State]]] = defaultdict(lambda: defaultdict(list))
     for one in states:
@@ -153,7 +151,6 @@ def _people(
 def _states(
     session: Session,
     study: CurrentStudy,
-    library: Library,
     participant_ids: Collection[int],
     now: datetime,
 ) -> list[_State]:

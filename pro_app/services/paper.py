@@ -9,7 +9,6 @@ from typing import Any
 
 from pro_app.core.assessment import Facts
 from pro_app.core.instruments import Instrument
-from pro_app.core.library import Library
 from pro_app.core.licence import INTERVIEW
 from pro_app.core.schedule import DAY, local
 from pro_app.core.wording import Wording
@@ -101,7 +100,6 @@ def _of_the_day(
 def put(
     row: Transcription,
     study: CurrentStudy,
-    library: Library,
     known: Known,
     paper: Paper,
     now: datetime,

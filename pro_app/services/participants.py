@@ -10,7 +10,6 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pro_app.core.library import Library
 from pro_app.models import (
     Assessment,
     CodeRequest,
@@ -125,7 +124,7 @@ class Line:
     remarks: tuple[str, ...]
 
 
-def lines(session: Session, study: CurrentStudy, library: Library, now: datetime) -> Iterator[Line]:
+def lines(session: Session, study: CurrentStudy, now: datetime) -> Iterator[Line]:
     """Every participant of a study by number, with what needs the site's attention."""
     found = session.scalars(
         sa.select(Participant).where(counted(study)).order_by(Participant.number)
@@ -136,7 +135,7 @@ def lines(session: Session, study: CurrentStudy, library: Library, now: datetime
         remarks = [
             *_access_remarks(session, participant, now),
             *of_phones.get(participant.id, ()),
-            *_assessment_remarks(session, study, library, participant, pressed, now),
+            *_assessment_remarks(session, study, participant, pressed, now),
         ]
         yield Line(participant.number, participant.language, tuple(remarks))
 
@@ -203,7 +202,6 @@ def _pressed(session: Session, study: CurrentStudy) -> Mapping[int, str]:
 def _assessment_remarks(
     session: Session,
     study: CurrentStudy,
-    library: Library,
     participant: Participant,
     pressed: Mapping[int, str],
     now: datetime,

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from pro_app.core.library import Library
 from pro_app.core.study import StudyDefinition
 from pro_app.models import Assessment, Participant, Site
 from pro_app.services import participants, status
@@ -75,7 +74,6 @@ class Rates:
 def rates(
     session: Session,
     study: CurrentStudy,
-    library: Library,
     site_ids: frozenset[int] | None,
     now: datetime,
 ) -> Rates:
@@ -88,7 +86,7 @@ def rates(
         .group_by(Site.id, Site.code, Participant.language)
     ).all()
     people = sum(count for *_, count in enrolled)
-    opened = _opened(study, library, site_ids, now)
+    opened = _opened(study, site_ids, now)
     visit = (Assessment.timepoint, Assessment.occurrence, Assessment.instrument)
     place = (Participant.site_id, Participant.language)
     of_visits = session.execute(opened.add_columns(*visit).group_by(*visit)).all()
@@ -113,12 +111,11 @@ def rates(
 def progress(
     session: Session,
     study: CurrentStudy,
-    library: Library,
     site_ids: frozenset[int] | None,
     now: datetime,
 ) -> tuple[int, int]:
     """How many assessments were submitted, and how many were expected so far; see `Rate`."""
-    opened = _opened(study, library, site_ids, now)
+    opened = _opened(study, site_ids, now)
     submitted, expected = session.execute(
         opened.with_only_columns(
             opened.selected_columns.submitted, opened.selected_columns.expected
@@ -128,7 +125,7 @@ def progress(
 
 
 def _opened(
-    study: CurrentStudy, library: Library, site_ids: frozenset[int] | None, now: datetime
+    study: CurrentStudy, site_ids: frozenset[int] | None, now: datetime
 ) -> sa.Select[*tuple[Any, ...]]:
     """The counts of all assessments that have opened, to be grouped."""
     definition = study.definition

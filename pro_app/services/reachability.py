@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.core.assessment import Status
-from pro_app.core.library import Library
 from pro_app.models import (
     Assessment,
     Contact,
@@ -175,7 +174,6 @@ FEW = 20  # sites whose participants are looked through one by one
 
 def undone(
     study: CurrentStudy,
-    library: Library,
     site_ids: frozenset[int] | None,
     now: datetime,
     grace: timedelta,
@@ -196,7 +194,6 @@ def undone(
 def calls(
     session: Session,
     study: CurrentStudy,
-    library: Library,
     now: datetime,
     site_ids: frozenset[int] | None = None,
     limit: int | None = None,
@@ -207,20 +204,19 @@ def calls(
     Who was spoken with since then is no more on the list; a try without that leaves it there.
     Those of `site_ids`, or of all sites; `limit` of them from `offset` on.
     """
-    return counted_calls(session, study, library, now, site_ids, limit, offset)[0]
+    return counted_calls(session, study, now, site_ids, limit, offset)[0]
 
 
 def counted_calls(
     session: Session,
     study: CurrentStudy,
-    library: Library,
     now: datetime,
     site_ids: frozenset[int] | None,
     limit: int | None,
     offset: int = 0,
 ) -> tuple[list[Call], int]:
     """`calls`, and how many there are without a limit."""
-    listed = _listed(study, library, now, site_ids)
+    listed = _listed(study, now, site_ids)
     page = listed.add_columns(sa.func.count().over().label("total"))
     rows = session.execute(
         page.order_by(Participant.number, Assessment.opens_at, Assessment.place, Assessment.id)
@@ -252,7 +248,7 @@ def counted_calls(
 
 
 def _listed(
-    study: CurrentStudy, library: Library, now: datetime, site_ids: frozenset[int] | None
+    study: CurrentStudy, now: datetime, site_ids: frozenset[int] | None
 ) -> sa.Select[*tuple[Any, ...]]:
     listed = sa.select(Reminder.assessment_id).where(Reminder.state == "listed")
     waiting = (
@@ -277,6 +273,6 @@ def _listed(
         )
         .select_from(Assessment)
         .join(Participant, Participant.id == Assessment.participant_id)
-        .where(undone(study, library, site_ids, now, timedelta()))
+        .where(undone(study, site_ids, now, timedelta()))
         .where(Assessment.id.in_(listed), waiting.with_only_columns(Reminder.id).exists())
     )

@@ -18,7 +18,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pro_app.core.assessment import Status
-from pro_app.core.library import Library
 from pro_app.models import (
     Assessment,
     Correction,
@@ -73,7 +72,7 @@ def _codes(known: Sequence[Known]) -> list[str]:
 
 
 def overview(
-    session: Session, study: CurrentStudy, library: Library, participant_id: int, now: datetime
+    session: Session, study: CurrentStudy, participant_id: int, now: datetime
 ) -> list[Milestone]:
     """A participant's milestones in their order, each with what is in its way at `now`."""
     withheld = study.wordings.withheld
@@ -96,7 +95,6 @@ def _unfinished(study: CurrentStudy, covered: Sequence[Known], now: datetime) ->
 def sign(
     session: Session,
     study: CurrentStudy,
-    library: Library,
     participant_id: int,
     milestone: str,
     meaning: str,

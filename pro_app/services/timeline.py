@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from pro_app.core import schedule
 from pro_app.core.assessment import Status
-from pro_app.core.library import Library
 from pro_app.core.reminders import LADDER, Channel
 from pro_app.core.schedule import Window
 from pro_app.core.study import StudyDefinition
@@ -75,7 +74,7 @@ class Timeline:
 
 
 def timeline(
-    session: Session, study: CurrentStudy, library: Library, participant: Participant, now: datetime
+    session: Session, study: CurrentStudy, participant: Participant, now: datetime
 ) -> Timeline:
     """A participant's timeline at `now`, in the order of opening."""
     definition = study.definition

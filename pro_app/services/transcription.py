@@ -85,7 +85,6 @@ def of_participant(session: Session, participant_id: int) -> list[Transcription]
 def begin(
     session: Session,
     study: CurrentStudy,
-    library: Library,
     participant_id: int,
     assessment: str,
     mode: str,
@@ -120,7 +119,7 @@ def begin(
         entered_by=staff_id,
         entered_at=now,
     )
-    paper.put(row, study, library, known, given, now)
+    paper.put(row, study, known, given, now)
     if mode == INTERVIEW:
         paper.must_be_read_out(study, known, row, now)
     session.add(row)
@@ -147,7 +146,7 @@ def enter(
     row.values = paper.checked(library.instruments[known.instrument], values)
     row.entered_at = now
     if given is not None:
-        paper.put(row, study, library, known, given, now)
+        paper.put(row, study, known, given, now)
     session.flush()
     detail = {"values": row.values} | paper.told(row)
     _record(session, row, known, staff_id, "enter_transcription", now, detail)

@@ -71,7 +71,7 @@ def document(address: str, study: str | None, known: Mapping[str, Table]) -> Jso
                  "description": ABOUT},
         "servers": [{"url": f"{address}{ROOT}"}],
         "security": [{"token": []}],
-        "paths": _paths(study),
+        "paths": _paths(),
         "components": {
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer",
@@ -87,7 +87,7 @@ def document(address: str, study: str | None, known: Mapping[str, Table]) -> Jso
 # --- paths --------------------------------------------------------------------------------------
 
 
-def _paths(study: str | None) -> Json:
+def _paths() -> Json:
     paths: Json = {
         "/openapi.json": _get(
             "This document; with a token, with the columns of its study", "openapi",

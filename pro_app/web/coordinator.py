@@ -33,7 +33,7 @@ def board() -> str:
     with house().database.snapshot() as database:
         covered = here.covers(*PEOPLE)
         few = participants.count(database, here.study, covered) <= morning.COUNTABLE
-        found = morning.board(database, here.study, house().library, covered, now, progress=few)
+        found = morning.board(database, here.study, covered, now, progress=few)
         sites = participants.sites(database, here.study.id, covered)
         sheets = to_enter.count_to_check(database, here.study, covered, here.person.staff_id)
         ends = wording_ends.ending(database, here.study, now, covered)
@@ -81,11 +81,11 @@ def more(name: str) -> str:
     with house().database.snapshot() as database:
         if name == "people":
             found, total = morning.counted_people(
-                database, study, library, covered, now, morning.LIMIT, offset
+                database, study, covered, now, morning.LIMIT, offset
             )
         elif name == "calls":
             found, total = reachability.counted_calls(
-                database, study, library, now, covered, morning.LIMIT, offset
+                database, study, now, covered, morning.LIMIT, offset
             )
         elif name == "codes":
             found, total = morning.unused_codes(
@@ -114,7 +114,7 @@ def rates() -> str:
     here, now = staff_access.post(), house().clock()
     with house().database.snapshot() as database:
         covered = here.covers(*PEOPLE)
-        found = completion_rates.rates(database, here.study, house().library, covered, now)
+        found = completion_rates.rates(database, here.study, covered, now)
     return render_template(
         "coordinator/rates.html", found=found, words=staff_words, room="coordinator.rates"
     )
@@ -133,7 +133,6 @@ def matrix() -> str:
         found = completion.matrix(
             database,
             here.study,
-            house().library,
             frozenset(one.id for one in chosen) if chosen else covered,
             now,
             search,

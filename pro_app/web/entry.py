@@ -156,7 +156,6 @@ def begin(number: str, assessment: str) -> Page:
             made = transcription.begin(
                 database,
                 here.study,
-                house().library,
                 person.id,
                 assessment,
                 form.get("mode", ""),

@@ -57,7 +57,7 @@ def _page(person: Participant, fault: tuple[str, str] | None = None) -> str:
     with house().database.reading() as database:
         person = database.get_one(Participant, person.id)
         values = {
-            "found": timeline.timeline(database, here.study, house().library, person, now),
+            "found": timeline.timeline(database, here.study, person, now),
             "reach": reachability.reachability(database, person.id, now),
             "phones": phones.joined(database, person.id, now),
             "alerts": answer_alerts.waiting(database, here.study, alerts.whose(here), person.id),

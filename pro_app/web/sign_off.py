@@ -29,7 +29,7 @@ def _page(person: Participant, faults: dict[str, str]) -> str:
     grace = here.study.definition.grace
     with house().database.reading() as database:
         person = database.get_one(Participant, person.id)
-        found = sign_off.overview(database, here.study, house().library, person.id, now)
+        found = sign_off.overview(database, here.study, person.id, now)
         standing = sign_off.standing(database, person.id)
         values = participant_frame.frame(person, "sign_off.milestones")
     return render_template(
@@ -75,7 +75,7 @@ def sign(number: str) -> Page:
     person = staff_access.participant(number, "investigator")
     wish = request.form.get("milestone", "")
     with house().database.reading() as database:
-        found = sign_off.overview(database, here.study, house().library, person.id, now)
+        found = sign_off.overview(database, here.study, person.id, now)
         signable = _signable(found, sign_off.standing(database, person.id))
     faults = {}
     if wish not in signable:
@@ -91,8 +91,7 @@ def sign(number: str) -> Page:
     try:
         with house().database.writing() as database:
             staff_id = here.person.staff_id
-            study, library = here.study, house().library
-            sign_off.sign(database, study, library, person.id, wish, _meaning(), staff_id, now)
+            sign_off.sign(database, here.study, person.id, wish, _meaning(), staff_id, now)
     except Refused:
         changed = _("The data have changed just now. Please look at them again before you sign.")
         return _page(person, {"milestone": changed}), 422

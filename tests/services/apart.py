@@ -96,7 +96,7 @@ def _on_paper(trial: Trial, person: Enrolled, by: int) -> None:
     values: dict[str, Value] = {one.code: one.options.codes[0] for one in items}
     with trial.database.writing() as session:
         sheet = transcription.begin(
-            session, trial.study, trial.library, person.id, about.public_id, "paper",
+            session, trial.study, person.id, about.public_id, "paper",
             Paper(TODAY, "en"), by, trial.clock(),
         ).public_id  # fmt: skip
         given = (session, trial.study, trial.library, sheet)

@@ -138,7 +138,7 @@ class Mailroom:
         """The site's list of people to call."""
         study = self.trial.study
         with self.trial.database.reading() as session:
-            return reachability.calls(session, study, self.trial.library, self.trial.clock())
+            return reachability.calls(session, study, self.trial.clock())
 
     def alarms(self) -> dict[tuple[str, str], int]:
         """How often each open alarm came."""

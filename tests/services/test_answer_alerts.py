@@ -128,9 +128,15 @@ def test_an_interview_raises_it_too(watched: Site) -> None:
     with watched.database.writing() as session:
         common = (session, watched.study, watched.library)
         row = transcription.begin(
-            *common, person.id, assessment.public_id, "interview", given, interviewer,
+            session,
+            watched.study,
+            person.id,
+            assessment.public_id,
+            "interview",
+            given,
+            interviewer,
             watched.clock(),
-        )  # fmt: skip
+        )
         transcription.enter(*common, row.public_id, values, interviewer, watched.clock())
         done = transcription.finish(*common, row.public_id, interviewer, watched.clock())
     assert done is not None

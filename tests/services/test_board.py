@@ -29,7 +29,7 @@ def board_of(trial: Trial, *sites: str, limit: int = board.LIMIT) -> Board:
     """The board of these sites, or of all."""
     with trial.database.reading() as session:
         ids = site_ids(trial, *sites) if sites else None
-        return board.board(session, trial.study, trial.library, ids, trial.clock(), limit)
+        return board.board(session, trial.study, ids, trial.clock(), limit)
 
 
 def site_ids(trial: Trial, *codes: str) -> frozenset[int]:
@@ -246,7 +246,7 @@ def test_lists_are_read_in_parts_that_make_the_whole(trial: Trial) -> None:
     assert (len(found.people), found.people_total, found.counts.open) == (2, 5, 5)
     assert (len(found.codes), found.codes_total) == (2, 5)
     assert (len(found.requests), found.requests_total) == (2, 5)
-    site = (trial.study, trial.library, None, trial.clock())
+    site = (trial.study, None, trial.clock())
     with trial.database.reading() as session:
         parts = [board.people_to_help(session, *site, 2, offset) for offset in (0, 2, 4, 6)]
         codes = [board.unused_codes(session, trial.study, None, MORNING, 2, n) for n in (0, 2, 4)]
@@ -338,7 +338,7 @@ def test_nobody_sees_another_site(mailroom: Mailroom) -> None:
         assert (found.counts.open, found.people_total, found.requests_total) == (len(seen),) * 3
         assert (found.calls_total, found.counts.expected) == (2 * len(seen),) * 2
     with trial.database.reading() as session:
-        nothing = board.board(session, trial.study, trial.library, frozenset(), trial.clock())
+        nothing = board.board(session, trial.study, frozenset(), trial.clock())
     assert (nothing.people, nothing.calls, nothing.codes, nothing.requests) == ((), (), (), ())
     assert nothing.counts == board.Counts(0, 0, 0, 0, 0)
 

@@ -152,9 +152,7 @@ def test_who_was_spoken_with_is_no_more_on_the_list(trial: Trial, outcome: str) 
     log(trial, person, "telephone", outcome, assessment=about.public_id)
     assert {one.number for one in mailroom.calls()} == {other.number}
     with trial.database.reading() as session:
-        found, total = reachability.counted_calls(
-            session, trial.study, trial.library, trial.clock(), None, 1
-        )
+        found, total = reachability.counted_calls(session, trial.study, trial.clock(), None, 1)
     assert (len(found), total) == (1, len(mailroom.calls()))
 
 

@@ -25,9 +25,7 @@ def matrix_of(
     with trial.database.reading() as session:
         codes = sa.select(SiteRow.id).where(SiteRow.code.in_(sites))
         ids = frozenset(session.scalars(codes)) if sites else None
-        return completion.matrix(
-            session, trial.study, trial.library, ids, trial.clock(), search, page, per_page
-        )
+        return completion.matrix(session, trial.study, ids, trial.clock(), search, page, per_page)
 
 
 def states(trial: Trial, person: Enrolled) -> list[Status | None]:
@@ -186,7 +184,7 @@ def test_nobody_sees_another_site(trial: Trial) -> None:
         assert {one.site for one in found.rows} == set(sites)
     assert matrix_of(trial, "02", sites=("01",)).total == 0
     with trial.database.reading() as session:
-        everything = (session, trial.study, trial.library)
+        everything = (session, trial.study)
         assert completion.matrix(*everything, frozenset(), trial.clock()).rows == ()
 
 

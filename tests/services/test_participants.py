@@ -17,7 +17,7 @@ from tests.conftest import KEY, Enrolled, Site
 def remarks(site: Site, person: Enrolled, library: Library | None = None) -> tuple[str, ...]:
     with site.database.reading() as session:
         study = studies.current(session, library or site.library, site.study.id)
-        lines = list(participants.lines(session, study, library or site.library, site.clock()))
+        lines = list(participants.lines(session, study, site.clock()))
     return next(line.remarks for line in lines if line.number == person.number)
 
 
@@ -25,7 +25,7 @@ def test_the_list_is_by_number_and_finds_by_number(site: Site) -> None:
     for number in ("01-002", "02-001", "01-001"):
         site.enrol(number, "ta")
     with site.database.reading() as session:
-        lines = list(participants.lines(session, site.study, site.library, site.clock()))
+        lines = list(participants.lines(session, site.study, site.clock()))
         assert participants.find(session, site.study.id, "01-003") is None
         assert participants.find(session, site.study.id + 1, "01-001") is None
         found = participants.find(session, site.study.id, "02-001")

@@ -327,9 +327,7 @@ def test_a_pause_ends_by_itself(trial: Trial) -> None:
     with trial.database.reading() as session:
         found = reachability.reachability(session, person.id, trial.clock())
         assert (found.paused, found.paused_until) == (True, local(2026, 11, 28, 0))
-        told = timeline.timeline(
-            session, trial.study, trial.library, trial.row(person), trial.clock()
-        )
+        told = timeline.timeline(session, trial.study, trial.row(person), trial.clock())
         assert (told.paused, told.paused_until) == (True, local(2026, 11, 28, 0))
     assert mailroom.at(local(2026, 11, 27, 23, 59)).sent == 0
     assert mailroom.at(local(2026, 11, 28, 9, 1)).sent > 0

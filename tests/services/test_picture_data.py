@@ -73,7 +73,7 @@ def test_completion_is_what_the_rates_say(trial: Trial, tmp_path: Path) -> None:
             with trial.database.reading() as session:
                 ids = sa.select(SiteRow.id).where(SiteRow.code == site)
                 covered = None if site is None else frozenset(session.scalars(ids))
-                said = rates.rates(session, trial.study, trial.library, covered, now)
+                said = rates.rates(session, trial.study, covered, now)
             assert {visit: one.rate for visit, one in counted.items()} == said.visits
             assert list(counted) == list(said.visits)
 

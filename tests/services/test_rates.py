@@ -25,7 +25,7 @@ def rates_of(trial: Trial, *sites: str) -> Rates:
     with trial.database.reading() as session:
         codes = sa.select(SiteRow.id).where(SiteRow.code.in_(sites))
         ids = frozenset(session.scalars(codes)) if sites else None
-        return rates.rates(session, trial.study, trial.library, ids, trial.clock())
+        return rates.rates(session, trial.study, ids, trial.clock())
 
 
 def test_an_empty_study(trial: Trial) -> None:
@@ -133,7 +133,7 @@ def test_the_same_numbers_as_the_records_of_the_participants(
                     session.scalars(sa.select(SiteRow.id).where(SiteRow.code.in_(sites)))
                 )
             )
-            progress = rates.progress(session, trial.study, trial.library, ids, now)
+            progress = rates.progress(session, trial.study, ids, now)
         done = [one for one in found if one[1] in {Status.COMPLETED, Status.COMPLETED_LATE}]
         missing = {Status.MISSED, Status.OPEN, Status.IN_PROGRESS}
         expected = len(done) + sum(one[1] in missing for one in found)
@@ -154,7 +154,7 @@ def test_a_site_without_anybody(trial: Trial) -> None:
     trial.enrol("01-001")
     assert rates_of(trial, "02").whole == Rate()
     with trial.database.reading() as session:
-        found = rates.rates(session, trial.study, trial.library, frozenset(), trial.clock())
+        found = rates.rates(session, trial.study, frozenset(), trial.clock())
     assert found.whole == Rate()
 
 

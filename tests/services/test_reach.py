@@ -444,7 +444,7 @@ def test_the_list_of_people_to_call(trial: Trial) -> None:
 
     def calls() -> list[Call]:
         with trial.database.reading() as session:
-            return reachability.calls(session, trial.study, trial.library, trial.clock())
+            return reachability.calls(session, trial.study, trial.clock())
 
     found = calls()
     assert [(one.number, one.instrument, one.status) for one in found] == [

@@ -233,7 +233,7 @@ def test_what_was_sent_for_a_window_is_not_planned_for_its_new_place(trial: Tria
     }
     assert [one for one in table(trial) if "sent" in one or "failed" in one] == sent
     with trial.database.reading() as session:  # whom to call is known anew, too
-        assert reachability.calls(session, trial.study, trial.library, trial.clock()) == []
+        assert reachability.calls(session, trial.study, trial.clock()) == []
 
 
 def test_steps_changed_by_an_amendment(trial: Trial) -> None:

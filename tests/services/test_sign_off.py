@@ -40,7 +40,6 @@ class Signing:
             return sign_off.sign(
                 session,
                 self.site.study,
-                self.site.library,
                 given["participant_id"],
                 milestone,
                 given["meaning"],
@@ -171,9 +170,7 @@ def test_the_overview_says_what_is_covered_and_what_is_in_the_way(signing: Signi
 
     def seen() -> list[tuple[str, int, list[str], int, bool]]:
         with site.database.reading() as session:
-            found = sign_off.overview(
-                session, site.study, site.library, signing.person.id, site.clock()
-            )
+            found = sign_off.overview(session, site.study, signing.person.id, site.clock())
         return [
             (one.code, len(one.covered), [each.instrument for each in one.unfinished],
              one.waiting, one.is_ready)

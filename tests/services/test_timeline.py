@@ -16,7 +16,7 @@ from tests.services.trial import Trial, local, office, set_email, subscribe
 
 def of(trial: Trial, person: Enrolled) -> Timeline:
     with trial.database.reading() as session:
-        return timeline(session, trial.study, trial.library, trial.row(person), trial.clock())
+        return timeline(session, trial.study, trial.row(person), trial.clock())
 
 
 def stage(trial: Trial, person: Enrolled, code: str, instrument: str = "lupusqol") -> Stage:

@@ -29,7 +29,7 @@ def lines(trial: Trial, person: Enrolled) -> dict[tuple[str, str], Line]:
 def begin(trial: Trial, about: Assessment, by: int, mode: str = "paper") -> str:
     with trial.database.writing() as session:
         return transcription.begin(
-            session, trial.study, trial.library, about.participant_id, about.public_id, mode,
+            session, trial.study, about.participant_id, about.public_id, mode,
             Paper(TODAY, "en"), by, trial.clock(),
         ).public_id  # fmt: skip
 

@@ -41,7 +41,7 @@ class Desk:
         """Begin; the transcription's public id."""
         with self.trial.database.writing() as session:
             return transcription.begin(
-                session, self.trial.study, self.trial.library, self.person.id,
+                session, self.trial.study, self.person.id,
                 self.assessment.public_id, mode, given or Paper(TODAY, "ta", time(8, 30), "box 7"),
                 by or self.ana, self.trial.clock(),
             ).public_id  # fmt: skip
@@ -522,7 +522,7 @@ def test_somebody_elses_questionnaire_is_none(desk: Desk) -> None:
         desk.trial.database.writing() as session,
     ):
         transcription.begin(
-            session, desk.trial.study, desk.trial.library, stranger.id,
+            session, desk.trial.study, stranger.id,
             desk.assessment.public_id, "paper", Paper(TODAY, "en"), desk.ana, desk.trial.clock(),
         )  # fmt: skip
     with pytest.raises(TranscriptionError, match="no such transcription"):

@@ -572,7 +572,7 @@ def entered_by_another(desk: Sighted, site: Site, about: Assessment) -> str:
             session, email, "Aminah", "en", date(2026, 1, 5), now
         )
         made = transcription.begin(
-            session, site.study, site.library, about.participant_id, about.public_id, "paper",
+            session, site.study, about.participant_id, about.public_id, "paper",
             Paper(date.fromisoformat(TODAY), desk.language), other.id, now,
         )  # fmt: skip
         name = made.public_id
