@@ -27,6 +27,7 @@ from pro_app.config import ROOT, Settings
 from pro_app.core.library import Library, load_library
 from pro_app.core.schedule import Window
 from pro_app.core.study_file import read_study_file
+from pro_app.core.wording import Wording
 from pro_app.delivery.vapid import VapidKey
 from pro_app.migrations import upgrade
 from pro_app.models import Assessment, Base, Database
@@ -250,9 +251,14 @@ class Site:
             )
 
     def answer(
-        self, assessment: Assessment, given: dict[str, int | str], language: str = "en"
+        self,
+        assessment: Assessment,
+        given: dict[str, int | str],
+        language: str = "en",
+        wording: Wording | None = None,
     ) -> answers.Saved:
-        """Give answers: a code, or the name of a state."""
+        """Give answers: a code, or the name of a state; as read in this wording, or the shipped
+        one of the language."""
         operations = [
             Operation(
                 id=str(uuid.uuid4()),
@@ -262,7 +268,7 @@ class Site:
             )
             for item, value in given.items()
         ]
-        wording = self.library.wording(assessment.instrument, language)
+        wording = wording or self.library.wording(assessment.instrument, language)
         assert wording is not None
         with self.database.writing() as session:
             known = assessments.hold_own(session, assessment.public_id, assessment.participant_id)

@@ -19,9 +19,10 @@ from sqlalchemy.orm import Session
 from pro_app.core.corrections import PLACES
 from pro_app.models import Answer, AuditEntry, Participant, Site, Staff, StaffRole, SubmitOperation
 from pro_app.models.audit import WATCHED
-from pro_app.services import audit, audit_rows
+from pro_app.services import audit, audit_rows, trail_readings
 from pro_app.services.participants import among, everybody
 from pro_app.services.studies import CurrentStudy
+from pro_app.services.trail_readings import Read
 
 PAGE = 50  # entries
 AT_ONCE = 500  # entries of an export
@@ -84,7 +85,8 @@ class Line:
 
     `name` is the person of staff who did it, `number` the participant whose stream it is.
     `at` is the server's clock; `device_time` the phone's own, as the phone wrote it, and
-    `skew_ms` by how many milliseconds that clock was ahead. `withheld`: its values are left out.
+    `skew_ms` by how many milliseconds that clock was ahead. `old_read` and `new_read` are the
+    wordings in which the values of an answer were read. `withheld`: its values are left out.
     """
 
     key: int
@@ -105,6 +107,8 @@ class Line:
     number: str | None = None
     device_time: str | None = None
     skew_ms: int | None = None
+    old_read: Read | None = None
+    new_read: Read | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,9 +280,11 @@ def _lines(session: Session, rows: Sequence[Any], *, answers: bool) -> list[Line
     names = staff_names(session, {one for row in rows for one in (row["actor"], row["object"])})
     numbers = _numbers(session, {row["stream"] for row in rows})
     times = _device_times(session, rows)
+    known = trail_readings.readings(session, rows) if answers else {}
     told = []
     for row, line in zip(rows, lines, strict=True):
         device_time, skew = times.get(str(row["detail"].get("operation")), (None, None))
+        old_read, new_read = trail_readings.before_and_after(known, row)
         told.append(
             replace(
                 line,
@@ -286,6 +292,8 @@ def _lines(session: Session, rows: Sequence[Any], *, answers: bool) -> list[Line
                 number=numbers.get(line.stream),
                 device_time=device_time,
                 skew_ms=skew,
+                old_read=old_read,
+                new_read=new_read,
             )
         )
     return told

@@ -19,6 +19,7 @@ from pro_app.services.assessments import Known
 from pro_app.services.studies import CurrentStudy
 from pro_app.services.trail import Line, Search
 from pro_app.services.trail_export import ExportError, Told
+from pro_app.services.trail_readings import Read
 from pro_app.web import (
     layout,
     participant_frame,
@@ -27,6 +28,7 @@ from pro_app.web import (
     staff_words,
     trail_words,
 )
+from pro_app.web.answer_words import AnswerWords, Text
 from pro_app.web.house import house
 from pro_app.web.staff_access import PEOPLE, Page, staff_only
 
@@ -222,18 +224,14 @@ def table_values(
     """What the table of entries needs to speak of questionnaires, in a language."""
     by_object = {f"assessment/{one.public_id}": one for one in known}
 
-    def option(line: Line, value: str | None) -> str | None:
-        """The words of the option that a value of an answer is."""
+    def option(line: Line, value: str | None, read: Read | None) -> list[Text]:
+        """The words of the option that a value of an answer is, as `AnswerWords` has them."""
         about = by_object.get(line.object)
         if about is None or value is None or not value.isdigit():
-            return None
-        wording = study.wordings.reading(about.instrument, language)
-        item = next(
-            (i for i in library.instruments[about.instrument].items if i.code == line.field), None
-        )
-        if wording is None or item is None:
-            return None
-        return wording.options[item.options.code].get(int(value))
+            return []
+        kept = {} if read is None else {read.language: read.wording}
+        words = AnswerWords(study.wordings, library.instruments[about.instrument], language, kept)
+        return words.option(line.field or "", value, None if read is None else read.language)
 
     wordings = (study.wordings.reading(one.instrument, language) for one in by_object.values())
     return {

@@ -23,6 +23,7 @@ from pro_app.services import staff, trail
 from pro_app.web import trail_words
 from tests.conftest import Enrolled, Site, TestClock, snapshot
 from tests.pages import Browser
+from tests.services.licensing import license_one
 from tests.web.test_staff import at
 from tests.web.test_staff_access import sign_in
 
@@ -83,6 +84,40 @@ def test_an_investigator_reads_answers_and_that_is_on_record(app: Flask, lived: 
     browser.get(at(lived, RECORD) + "?action=read_record")
     assert "Read answers on the record" in body(browser)
     assert len(entries(lived.database, "read_record")) == 1, "no answer was on that page"
+
+
+def test_an_old_answer_is_told_in_the_words_that_were_read(app: Flask, web_site: Site) -> None:
+    person = web_site.enrol("01-101")
+    sheet = web_site.open(person)[0]
+    for version, code in (("1", 2), ("2", 4)):
+        with web_site.database.writing() as session:
+            wording = license_one(
+                session, web_site.study, web_site.library, sheet.instrument, "en",
+                web_site.clock(), version, f" [{version}]",
+            )  # fmt: skip
+        web_site.answer(sheet, {"LQ01": code}, wording=wording)
+    web_site.answer(sheet, {"LQ01": 1}, "ms")
+    browser = sign_in(app, web_site, "investigator", None)
+    browser.get(at(web_site, RECORD) + "?field=LQ01")
+    shipped = {one: web_site.library.wording("lupusqol", one) for one in ("en", "ms")}
+    said = {
+        (one, code): next(iter(wording.options.values()))[code]
+        for one, wording in shipped.items()
+        if wording is not None
+        for code in (1, 2, 4)
+    }
+    first, second = f"2 {said['en', 2]} [1]", f"4 {said['en', 4]} [2]"
+    assert [line.split(" Details ")[0].split(" LQ01 ")[-1] for line in lines(browser)] == [
+        f"{second} 1 {said['en', 1]} [2] {said['ms', 1]}",  # today's English beside what was read
+        f"{first} {second}",
+        f"– no value {first}",
+    ]
+
+
+def lines(browser: Browser) -> list[str]:
+    """The rows of the table as they read."""
+    rows = re.findall(r"<tr>\n<td>.*?</tr>", browser.page.text, re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]+>", " ", one).split()) for one in rows]
 
 
 def test_a_coordinator_sees_that_it_was_answered_and_not_what(app: Flask, lived: Site) -> None:
