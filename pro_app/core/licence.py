@@ -166,15 +166,15 @@ class Wordings:
 
     def reading(self, instrument: str, language: str, at: datetime | None = None) -> Wording | None:
         """The wording that staff and labels read: the newest licensed one that has begun by the
-        moment (or at all), at whatever site, whether or not it is still valid; else the shipped
-        one."""
+        moment (or at all), at whatever site, whether or not it is still valid; else, but for a live
+        study, where nobody reads a demonstration, the shipped one."""
         licensed = [one for one in self.of(instrument, language) if one.modes]
         begun = [one for one in licensed if at is None or self._has_begun(one, at)]
         if begun:
             return self.stored[max(begun, key=_order).wording]
-        if licensed and self.study.status == "live":  # where nobody reads a demonstration
-            return self.stored[min(licensed, key=_order).wording]
-        return self._shipped(instrument, language)
+        if self.study.status != "live":
+            return self._shipped(instrument, language)
+        return self.stored[min(licensed, key=_order).wording] if licensed else None
 
     def by_fingerprint(self, fingerprint: str) -> Wording | None:
         """The wording that has this fingerprint, whatever became of it."""
@@ -249,7 +249,7 @@ class Wordings:
         lacking = True  # before the first of them
         for moment in sorted(moments):
             licence = self.in_force(instrument, language, moment, site)
-            has = licence is not None and bool(licence.modes and self.fitting(licence))
+            has = licence is not None and bool(licence.modes - {ALOUD} and self.fitting(licence))
             if lacking and has:
                 yield Gap(instrument, language, site, since, moment)
             elif not lacking and not has:

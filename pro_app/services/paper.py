@@ -67,8 +67,7 @@ def read_from(
     if not paper.wording:
         found = _of_the_day(study, instrument, paper, site_id)
         found = found or study.wordings.reading(instrument, paper.language, now)
-        live = study.definition.status == "live"
-        if found is None or (live and found.kind == "demonstration"):  # as in `versions`
+        if found is None:
             raise TranscriptionError(f"there is no wording in {paper.language}", "language")
         return found
     named = [
