@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -35,6 +35,8 @@ def index() -> str:
     names = {one.code: house().library.instruments[one.code].name for one in definition.instruments}
     with house().database.snapshot() as database:
         missing = readiness.missing(database, here.study, equipment(house().settings), now)
+        sites = participants.sites(database, here.study.id, None)
+        codes: dict[int | None, str] = {one.id: one.code for one in sites}
         values = {
             "versions": studies.versions(database, here.study.id),
             "people": participants.counts(database, here.study, here.covers(*READERS)),
@@ -46,7 +48,7 @@ def index() -> str:
         picture=protocol_picture.picture(definition, names, protocol_words.row_label, today),
         instruments=names,
         library=house().library.instruments,
-        wordings=_wordings(here.study),
+        wordings=_wordings(here.study, codes),
         plans=_plans(definition, today),
         names=locale.NAMES,
         says=protocol_words,
@@ -68,17 +70,17 @@ def _day_text(day: date) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Available:
-    """An instrument in a language: its wording, whether the study may show it, and the licence
-    that is in force at every site, if one is."""
+    """An instrument in a language: its wording, whether the study may show it, and the licences
+    in force, each with the code of the only site that it is for, if it is not for all."""
 
     instrument: str
     language: str
     wording: Wording | None
     offered: bool
-    licence: Licence | None
+    licences: tuple[tuple[Licence, str | None], ...]
 
 
-def _wordings(study: CurrentStudy) -> list[Available]:
+def _wordings(study: CurrentStudy, codes: Mapping[int | None, str]) -> list[Available]:
     """Every instrument in every language of the study."""
     now, wordings = house().clock(), study.wordings
     return [
@@ -90,7 +92,13 @@ def _wordings(study: CurrentStudy) -> list[Available]:
                 wordings.offered(one.code, language, PHONE, now, site) is not None
                 for site in wordings.sites
             ),
-            wordings.in_force(one.code, language, now, None),
+            tuple(
+                (licence, codes.get(licence.site))
+                for licence in dict.fromkeys(
+                    wordings.in_force(one.code, language, now, site) for site in wordings.sites
+                )
+                if licence is not None
+            ),
         )
         for one in study.definition.instruments
         for language in study.definition.languages

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from pro_app.core.library import Library
 from pro_app.core.reminders import Channel, Step
 from pro_app.core.schedule import Offset, Repeat, Timepoint
 from pro_app.core.study_file import parse_study, read_study_file
+from pro_app.models import Site as SiteRow
 from pro_app.services import studies
 from pro_app.services.readiness import CODES, Missing
 from pro_app.web import protocol_picture, protocol_words
 from tests.conftest import MORNING, Site, TestClock
-from tests.services.licensing import license_all, renew
+from tests.services.licensing import license_all, license_one, renew
 from tests.services.trial import TRIAL
 from tests.web.test_staff import Desk, at, invite
 
@@ -176,6 +178,25 @@ def test_a_language_without_a_licence_is_not_shown_in_a_live_study(
     desk.get(at(web_site, "/protocol"))
     assert desk.page.text.count("is not shown") == 1
     assert "LupusQoL has no licensed wording that is valid at every site." in desk.page.text
+
+
+def test_licences_of_single_sites_are_told_with_their_site(desk: Desk, web_site: Site) -> None:
+    now = web_site.clock()
+    with web_site.database.writing() as session:
+        places = {one.code: one.id for one in session.scalars(sa.select(SiteRow))}
+        for site, number in (("01", "1"), ("02", "2")):
+            license_one(
+                session, web_site.study, web_site.library, "lupusqol", "ta", now, number,
+                f" [{number}]", holder=f"Owner {number}", site_id=places[site],
+            )  # fmt: skip
+    desk.get(at(web_site, "/protocol"))
+    (row,) = [
+        " ".join(re.sub(r"<[^>]+>", " ", one).split())
+        for one in desk.page.text.split("<tr>")
+        if "Owner 1" in one
+    ]
+    assert "Site 01 : Owner 1" in row.replace("01:", "01 :")
+    assert "Site 02 : Owner 2" in row.replace("02:", "02 :")
 
 
 def test_each_missing_thing_has_words_and_a_remedy(app: Flask) -> None:
