@@ -88,8 +88,8 @@ def _made(order: Order) -> Pack:
     try:
         with browser.opened() as opened:
             return pack.make(order, opened, tell)
-    except browser.NoBrowser as missing:
-        raise click.ClickException(str(missing)) from missing
+    except (browser.NoBrowser, browser.BrowserFailed) as failed:
+        raise click.ClickException(str(failed)) from None
     finally:
         if watched:
             click.echo("\r\x1b[K", err=True, nl=False)

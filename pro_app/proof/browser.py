@@ -24,6 +24,11 @@ QUIET = (
 )
 
 
+class BrowserFailed(Exception):
+    """The browser failed in the middle of a proof; the message says how, without any text that
+    stood on its screens."""
+
+
 class NoBrowser(Exception):
     """What a proof is made with is not installed; the message says what to do, in one sentence."""
 
@@ -49,16 +54,19 @@ def _of_the_system() -> str | None:
 
 @contextmanager
 def opened() -> Iterator[Browser]:
-    """A browser without a window, for as long as the block lasts. Raises NoBrowser."""
+    """A browser without a window, for as long as the block lasts. Raises NoBrowser, and
+    BrowserFailed for whatever of Playwright's the block raises."""
     fault = hindrance()
     if fault is not None:
         raise NoBrowser(fault)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Error, sync_playwright
 
     with sync_playwright() as playwright:
         browser = _launched(playwright)
         try:
             yield browser
+        except Error as error:  # not what it says: that may hold a licensed text
+            raise BrowserFailed(f"the browser failed: {type(error).__name__}") from None
         finally:
             browser.close()
 

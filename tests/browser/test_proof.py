@@ -7,6 +7,7 @@ import re
 import socket
 import tempfile
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -299,3 +300,23 @@ def test_the_browser_of_this_machine_opens_pages() -> None:
     thread.start()
     thread.join()
     assert seen == ["here"]
+
+
+def test_a_browser_that_fails_tells_nothing_that_stood_on_its_screen() -> None:
+    told: list[str] = []
+
+    def fail() -> None:
+        try:
+            with own_browser.opened() as opened:
+                page = opened.new_page()
+                page.set_content("<h1 hidden>a licensed sentence</h1>")
+                page.click("h1", timeout=200)
+        except own_browser.BrowserFailed as failed:
+            told.append("".join(traceback.format_exception_only(failed)))
+            told.append(repr((failed.__cause__, failed.__suppress_context__)))
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    assert told[0].endswith("BrowserFailed: the browser failed: TimeoutError\n")
+    assert told[1] == "(None, True)", "nor does a traceback"
