@@ -22,6 +22,7 @@ class StoredWording(Base):
     """
 
     __tablename__ = "wording"
+    __table_args__ = (sa.UniqueConstraint("instrument", "language", "version"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     instrument: Mapped[str] = mapped_column(sa.String(40))

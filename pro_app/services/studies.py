@@ -28,7 +28,7 @@ from pro_app.models import (
     StudyVersion,
     Transaction,
 )
-from pro_app.services import audit, stored_wordings
+from pro_app.services import audit, stored_wordings, wordings
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,8 @@ def load(
         detail={"fingerprint": fingerprint},
     )
     audit.record(session, audit.study_stream(study.id), now, [entry])
+    if newest is None:
+        wordings.record_standing(session, study.id, now)
     return current(session, library, study.id)
 
 

@@ -9,20 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from pro_app.core.definition import DefinitionError
 from pro_app.core.instruments import Instrument
 from pro_app.core.licence import MODES
 from pro_app.core.wording import Wording, made
-from pro_app.models import Site, StoredLicence, StoredWording, Study
+from pro_app.models import Site, StoredLicence, StoredWording, Study, StudyVersion
 from pro_app.services import audit
 from pro_app.services.by_staff import Refusal, free_text
 
 VERSION = re.compile(r"[\w.()+-]+(?: [\w.()+-]+)*")
+LAST_ZONE = timezone(timedelta(hours=-12))  # where a day ends last
 LONGEST_VERSION, LONGEST_HOLDER, LONGEST_NUMBER = 40, 200, 80  # characters
 
 
@@ -68,18 +71,16 @@ def store(
     """
     _check(session, terms, now)
     wording = _made(instrument, language, version, texts)
-    row = _known(session, wording)
-    if row is None:
-        row = StoredWording(
-            instrument=instrument.code, language=language, version=wording.version,
-            fingerprint=wording.fingerprint, instrument_fingerprint=instrument.fingerprint,
-            texts=dict(wording.texts()), file_hash=file_hash, stored_at=now, stored_by=actor,
-        )  # fmt: skip
-        session.add(row)
-        session.flush()
+    row = StoredWording(
+        instrument=instrument.code, language=language, version=wording.version,
+        fingerprint=wording.fingerprint, instrument_fingerprint=instrument.fingerprint,
+        texts=dict(wording.texts()), file_hash=file_hash, stored_at=now, stored_by=actor,
+    )  # fmt: skip
+    known = _known(session, wording) or _stored(session, row, wording)
+    if known is row:
         told = {"file": file_hash, **({"compared": list(confirmed)} if confirmed else {})}
         _record(session, row, "store_wording", told, terms, actor, now)
-    _permit(session, row, terms, actor, now)
+    _permit(session, known, terms, actor, now)
     return wording
 
 
@@ -96,6 +97,24 @@ def renew(
     if len(found) != 1 or len(fingerprint) < 8:
         raise WordingRefused(f"no single wording has the fingerprint {fingerprint}", "unknown")
     return _permit(session, found[0], terms, actor, now)
+
+
+def record_standing(session: Session, study_id: int, now: datetime) -> None:
+    """Put on a new study's record what has been licensed for every study, by whom and when."""
+    found = session.scalars(
+        sa.select(StoredLicence).where(StoredLicence.study_id.is_(None)).order_by(StoredLicence.id)
+    ).all()
+    entries = [
+        _entry(
+            one.wording,
+            "license_wording",
+            _told(one, None) | {"stored_at": one.stored_at.isoformat()},
+            one.stored_by,
+        )
+        for one in found
+    ]
+    if entries:
+        audit.record(session, audit.study_stream(study_id), now, entries)
 
 
 def _made(instrument: Instrument, language: str, version: str, texts: Mapping[str, str]) -> Wording:
@@ -124,6 +143,19 @@ def _known(session: Session, wording: Wording) -> StoredWording | None:
     return named
 
 
+def _stored(session: Session, row: StoredWording, wording: Wording) -> StoredWording:
+    """The row, stored; or, if somebody else has stored this version meanwhile, see `_known`."""
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        known = _known(session, wording)
+        if known is None:
+            raise
+        return known
+    return row
+
+
 def _check(session: Session, terms: Terms, now: datetime, ending: bool = False) -> None:
     for name, text, longest in (
         ("holder", terms.holder, LONGEST_HOLDER),
@@ -138,12 +170,24 @@ def _check(session: Session, terms: Terms, now: datetime, ending: bool = False) 
         raise WordingRefused(said, "modes")
     if terms.until < terms.from_on:
         raise WordingRefused("the licence ends before it begins", "until")
-    if terms.modes and terms.until < now.date():
+    if terms.modes and terms.until < _today(session, terms, now):
         raise WordingRefused("the licence has ended already", "until")
     if terms.site_id is not None:
         site = session.get(Site, terms.site_id)
         if site is None or site.study_id != terms.study_id:
             raise WordingRefused("the site is not one of the study", "site")
+
+
+def _today(session: Session, terms: Terms, now: datetime) -> date:
+    """The day of the licence's study; without one, the first day that it still is anywhere."""
+    if terms.study_id is None:
+        return now.astimezone(LAST_ZONE).date()
+    content = session.scalars(
+        sa.select(StudyVersion.definition)
+        .where(StudyVersion.study_id == terms.study_id)
+        .order_by(StudyVersion.number.desc())
+    ).first()
+    return now.astimezone(LAST_ZONE if content is None else ZoneInfo(content["zone"])).date()
 
 
 def _permit(
@@ -157,10 +201,7 @@ def _permit(
     session.add(licence)
     session.flush()
     site = None if terms.site_id is None else session.get_one(Site, terms.site_id).code
-    told: dict[str, object] = {
-        "holder": licence.holder, "number": licence.number, "modes": licence.modes, "site": site,
-        "from": terms.from_on.isoformat(), "until": terms.until.isoformat(),
-    }  # fmt: skip
+    told = _told(licence, site)
     if terms.reason:
         told["reason"] = terms.reason.strip()
     _record(session, row, "license_wording", told, terms, actor, now)
@@ -177,7 +218,13 @@ def _record(
     now: datetime,
 ) -> None:
     """Tell the trail of the study, or of every study that there is."""
-    entry = audit.Entry(
+    entry = _entry(row, action, told, actor)
+    for study_id in _studies(session, terms):
+        audit.record(session, audit.study_stream(study_id), now, [entry])
+
+
+def _entry(row: StoredWording, action: str, told: Mapping[str, object], actor: str) -> audit.Entry:
+    return audit.Entry(
         actor,
         action,
         f"wording/{row.instrument}/{row.language}",
@@ -185,8 +232,13 @@ def _record(
         new=row.version,
         detail={"fingerprint": row.fingerprint, **told},
     )
-    for study_id in _studies(session, terms):
-        audit.record(session, audit.study_stream(study_id), now, [entry])
+
+
+def _told(licence: StoredLicence, site: str | None) -> dict[str, object]:
+    return {
+        "holder": licence.holder, "number": licence.number, "modes": licence.modes, "site": site,
+        "from": licence.from_on.isoformat(), "until": licence.until.isoformat(),
+    }  # fmt: skip
 
 
 def _studies(session: Session, terms: Terms) -> Iterable[int]:

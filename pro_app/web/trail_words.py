@@ -192,6 +192,7 @@ DETAIL: Words = {
     "signature": _l("signature"),
     "site": _l("site"),
     "source": _l("version of the source"),
+    "stored_at": _l("stored on"),
     "study": _l("study"),
     "timepoint": _l("timepoint"),
     "until": _l("until"),

@@ -28,7 +28,11 @@ def upgrade() -> None:
         sa.Column("stored_by", sa.String(60), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_wording")),
         sa.UniqueConstraint("fingerprint", name=op.f("uq_wording_fingerprint")),
-    )
+        sa.UniqueConstraint(
+            "instrument", "language", "version",
+            name=op.f("uq_wording_instrument_language_version"),
+        ),
+    )  # fmt: skip
     op.create_table(
         "licence",
         sa.Column("id", sa.Integer(), nullable=False),
