@@ -6,7 +6,7 @@ who asked, for as long as the person's role covers what is in it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -175,10 +175,12 @@ def jobs() -> Response:
     and whether any is not finished."""
     with house().database.reading() as database:
         found = _own(database)
-    terms = _terms(found)
-    pieces = {
-        one.public_id: render_template("exports/_job.html", job=one, **terms) for one in found
-    }
+    return progress(found, "exports/_job.html", _terms(found))
+
+
+def progress(found: Sequence[ExportJob], piece: str, terms: Mapping[str, Any]) -> Response:
+    """The jobs' pieces of a page, by the template of one and what it needs."""
+    pieces = {one.public_id: render_template(piece, job=one, **terms) for one in found}
     return jsonify(jobs=pieces, undone=any(one.finished_at is None for one in found))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,7 @@ from pro_app.models import ExportJob
 from pro_app.services import export_jobs, pack_jobs
 from pro_app.services.export_jobs import JobRefused
 from pro_app.web import export_words, protocol_words, staff_access
-from pro_app.web.exports import gone, handed_out
+from pro_app.web.exports import gone, handed_out, progress
 from pro_app.web.house import house
 from pro_app.web.staff_access import Page, staff_only
 
@@ -91,11 +91,7 @@ def jobs() -> Response:
     """How far the person's packs are, as `exports.jobs`."""
     with house().database.reading() as database:
         found = _own(database)
-    terms = _terms(found)
-    pieces = {
-        one.public_id: render_template("proof_pack/_job.html", job=one, **terms) for one in found
-    }
-    return jsonify(jobs=pieces, undone=any(one.finished_at is None for one in found))
+    return progress(found, "proof_pack/_job.html", _terms(found))
 
 
 @blueprint.get("/<job>/file")

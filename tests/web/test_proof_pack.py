@@ -20,25 +20,15 @@ from pro_app.services.export_source import Tell
 from pro_app.services.exports import ExportRefused, Made
 from pro_app.services.studies import CurrentStudy
 from pro_app.web import export_words
-from tests.conftest import Site, TestClock, make_app
+from tests.conftest import Site, TestClock
 from tests.pages import Browser
 from tests.services.exporting import Shop
+from tests.web.test_exports import app, folder
 from tests.web.test_staff import at
 from tests.web.test_staff_access import sign_in
 
+__all__ = ["app", "folder"]
 PACK = b"%PDF-1.4 a pack"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "exports"
-
-
-@pytest.fixture
-def app(web_site: Site, sqlite_url: str, clock: TestClock, folder: Path) -> Any:
-    made = make_app(sqlite_url, clock, exports=folder)
-    yield made
-    made.extensions["pro_app"].database.close()
 
 
 @dataclass
