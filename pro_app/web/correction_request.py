@@ -233,7 +233,7 @@ def _page(person: Participant, given: Given, faults: Mapping[str, str]) -> Page:
     if chosen is not None and given.get("kind") == ANSWER:
         return _item_page(chosen, values)
     faults = {}
-    if "questionnaire" in given or "kind" in given or request.method == "POST":
+    if "kind" in given or "sent" in request.args or request.method == "POST":
         if chosen is None:
             faults["questionnaire"] = _("Please choose the questionnaire.")
         if given.get("kind") not in KINDS:

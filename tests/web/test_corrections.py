@@ -185,6 +185,8 @@ def test_steps_that_were_left_out_are_asked_for(
     start = page(web_site, "/corrections/new")
     nurse.get(start)
     assert not nurse.page.tags_of("fault")
+    nurse.get(f"{start}?questionnaire={sheet.public_id}")  # as the page of answers links to it
+    nurse.get(f"{start}?questionnaire={sheet.public_id}&sent=", 422)  # no kind was chosen
     nurse.get(f"{start}?questionnaire=none&kind=", 422)
     assert 'href="#questionnaire"' in nurse.page.text
     assert 'href="#kind"' in nurse.page.text
