@@ -69,6 +69,7 @@ from pro_app.web import (
     translations,
     wording,
     wording_licence,
+    wording_recordings,
     wording_upload,
 )
 from pro_app.web.house import Clock, House, furnish, house, system_clock
@@ -162,6 +163,7 @@ def build(settings: Settings, clock: Clock | None) -> Flask:
         wording,
         wording_upload,
         wording_licence,
+        wording_recordings,
         translations,
     ):
         app.register_blueprint(rooms.blueprint)

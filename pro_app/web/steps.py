@@ -92,6 +92,8 @@ STEPS: Words = {  # by endpoint
     "translations.confirm": _l("The translation still says the same"),
     "wording_licence.end": _l("End this licence"),
     "wording_licence.renew": _l("Renew this licence"),
+    "wording_recordings.add": _l("Store these recordings"),
+    "wording_recordings.index": _l("Recordings"),
     "wording_upload.check": _l("Look for faults"),
     "wording_upload.form": _l("Bring a licensed text"),
     "wording_upload.store": _l("Store this text"),

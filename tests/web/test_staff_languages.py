@@ -39,6 +39,7 @@ from tests.web import (
     test_tokens,
     test_trail,
     test_wording,
+    test_wording_recordings,
 )  # fmt: skip
 from tests.web.test_languages import LATIN, STAFF_FOLDERS, Reader, rendered
 from tests.web.test_staff import EMAIL, ENROLMENT, Desk, at, invite
@@ -84,6 +85,7 @@ WALKS: dict[str, Callable[[Any, Site], None]] = {
     "translations": test_wording.walk,
     "wording": test_wording.walk,
     "wording_licence": test_wording.walk,
+    "wording_recordings": test_wording_recordings.walk,
     "wording_upload": test_wording.walk_upload,
 }
 
@@ -98,7 +100,8 @@ class Sighted(Reader, Desk):
         "LQ", "GH", "HT", "PF", "RP", "RE", "BP", "VT", "MH", "CSV", "UTF", "GCP", "Backspace",
         "worker", "MB", "kB", "id", "NA", "SPSS", "Stata", "SAS", "Excel", "Parquet", "Python",
         "JSON", "Lines", "REDCap", "CDISC", "Dataset", "SDTM", "QS", "ADaM", "ADQS", "FHIR",
-        "Cronbach", "Student", "void", "lupusqol", "rand", "mos", "us", "SHA", "PDF",
+        "Cronbach", "Student", "void", "lupusqol", "rand", "mos", "us", "SHA", "PDF", "MP", "Ogg",
+        "Opus",
     }  # fmt: skip
 
     def __init__(self, app: Flask, clock: TestClock, language: str) -> None:
