@@ -23,9 +23,9 @@ def end(
     reason: str,
     actor: str,
     now: datetime,
-) -> StoredLicence:
+) -> list[StoredLicence]:
     """Let a wording, by its fingerprint or the beginning of it, be read no more from a day on: at
-    one site, or at all.
+    one site, or wherever it is read then. What other sites read in its place goes on.
 
     The day is today or a later one: what was read before was permitted. Raises WordingRefused;
     its code is `past` or `not_read` besides those of `wordings.renew`.
@@ -33,24 +33,40 @@ def end(
     today = now.astimezone(study.definition.zone).date()
     if from_on < today:
         raise WordingRefused("a licence ends today or on a later day", "past")
-    licence = _read(study, fingerprint, from_on, site_id)
-    if licence is None:
+    found = _read(study, fingerprint, from_on, site_id)
+    if not found:
         raise WordingRefused("no such wording is read in the study on this day", "not_read")
-    terms = Terms(
-        licence.holder, licence.number, frozenset(), from_on, from_on, study.id, site_id, reason
-    )
-    return wordings.renew(session, licence.wording, terms, actor, now)
+    everywhere = len(found) == len(licence_state.sites_of(study.wordings))
+    last = next(reversed(found.values()))
+    ended = {None: last} if site_id is None and everywhere else found
+    return [
+        wordings.renew(
+            session,
+            one.wording,
+            Terms(one.holder, one.number, frozenset(), from_on, from_on, study.id, site, reason),
+            actor,
+            now,
+        )
+        for site, one in ended.items()
+    ]
 
 
-def _read(study: CurrentStudy, fingerprint: str, day: date, site_id: int | None) -> Licence | None:
-    """The licence under which the wording is read on a day at the site, or at any."""
+def _read(
+    study: CurrentStudy, fingerprint: str, day: date, site_id: int | None
+) -> dict[int | None, Licence]:
+    """By site the licence under which the wording is read there on a day: at the site, or at
+    any."""
     every = study.wordings
     sites = licence_state.sites_of(every) if site_id is None else (site_id,)
-    for one in every.licences:
-        if not one.wording.startswith(fingerprint):
-            continue
-        for site in sites:
-            found = licence_state.deciding(every.licences, one.instrument, one.language, day, site)
-            if found == one and one.modes and day <= one.until:
-                return one
-    return None
+    text = next((one for one in every.licences if one.wording.startswith(fingerprint)), None)
+    if text is None:
+        return {}
+    found = {
+        site: licence_state.deciding(every.licences, text.instrument, text.language, day, site)
+        for site in sites
+    }
+    return {
+        site: one
+        for site, one in found.items()
+        if one is not None and one.wording == text.wording and one.modes and day <= one.until
+    }

@@ -9,6 +9,7 @@ import pytest
 from pro_app.core import licence_state
 from pro_app.core.licence_state import ENDED, IN_FORCE, LATER, REPLACED, TAKEN_BACK
 from pro_app.models import Participant
+from pro_app.models import Site as SiteRow
 from pro_app.services import studies, wording_ends, wording_licences
 from pro_app.services.studies import CurrentStudy
 from pro_app.services.wordings import WordingRefused
@@ -172,3 +173,27 @@ def test_states_of_licences(site: Site) -> None:
     after = licence_state.standings(study.wordings, tomorrow + timedelta(days=1))
     assert [one.state for one in after] == [REPLACED, REPLACED, IN_FORCE, ENDED, REPLACED]
     assert all(one.everywhere for one in after if one.state == IN_FORCE)
+
+
+def test_ending_a_text_leaves_a_site_what_it_reads_in_its_place(site: Site) -> None:
+    now, day = site.clock(), today(site)
+    with site.database.writing() as session:
+        row = SiteRow(study_id=site.study.id, code="08", name="")
+        session.add(row)
+        session.flush()
+        given = (session, site.study, site.library)
+        every = license_one(*given, "lupusqol", "en", now, "1", " a")
+        own = license_one(*given, "lupusqol", "en", now, "2", " b", site_id=row.id)
+        study = studies.current(session, site.library, site.study.id)
+        text = every.fingerprint
+        ended = wording_licences.end(session, study, text, day, None, "why", "site", now)
+        others = set(study.wordings.sites) - {row.id}
+        assert {one.site_id for one in ended} == others
+        assert others
+        study = studies.current(session, site.library, site.study.id)
+    read = {
+        place: licence.wording
+        for place in study.wordings.sites
+        if (licence := study.wordings.in_force("lupusqol", "en", now, place)) and licence.modes
+    }
+    assert read == {row.id: own.fingerprint}
