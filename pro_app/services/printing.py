@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from pro_app.core import licence_state
 from pro_app.core.instruments import Instrument
 from pro_app.core.library import Library
 from pro_app.core.wording import Wording
@@ -59,10 +60,18 @@ def sheets(
     now: datetime,
 ) -> list[Sheet]:
     """The instruments in the wordings that may be printed now at a site, or, without its id, at
-    every site. Raises PrintRefused if any has none."""
-    offered = {
-        code: study.wordings.offered(code, language, "paper", now, site_id) for code in instruments
-    }
+    every site. Raises PrintRefused if any has none, with the code `site` if not the same at all."""
+    places = licence_state.sites_of(study.wordings) if site_id is None else (site_id,)
+    offered: dict[str, Wording | None] = {}
+    unlike = []
+    for code in instruments:
+        at_each = [study.wordings.offered(code, language, "paper", now, one) for one in places]
+        offered[code] = at_each[0]
+        if any(one != at_each[0] for one in at_each):
+            unlike.append(code)
+    if unlike:
+        said = f"not every site has the same wording for paper in {language}: {', '.join(unlike)}"
+        raise PrintRefused(said, "site", unlike)
     lacking = [code for code, wording in offered.items() if wording is None]
     if lacking or not offered:
         said = f"no wording for paper in {language}: {', '.join(lacking) or 'nothing was chosen'}"

@@ -149,6 +149,8 @@ def _order(given: Mapping[str, str], person: Participant | None, visit: Visit | 
     try:
         found = printing.sheets(here.study, house().library, codes, language, where, now)
     except PrintRefused as refused:
+        if refused.code == "site":
+            raise Fault("site", _("Please choose the site.")) from refused
         names = ", ".join(_names()[code] for code in refused.items)
         said = _("In this language there is no wording for paper now: %(names)s.", names=names)
         raise Fault("language", said) from refused

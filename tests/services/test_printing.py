@@ -61,6 +61,21 @@ def test_nothing_is_printed_in_a_language_without_wording(site: Site) -> None:
         printing.sheets(site.study, site.library, [], "en", None, site.clock())
 
 
+def test_without_a_site_only_what_every_site_may_print(site: Site) -> None:
+    now, given = site.clock(), (site.study, site.library, "lupusqol", "ta", site.clock())
+    place = site.study.wordings.sites[0]
+    with site.database.writing() as session:
+        stored = license_one(session, *given, "1", " அ")
+        own = license_one(session, *given, "2", " ஆ", site_id=place)
+    study = current(site)
+    for where, wanted in ((place, own), (site.study.wordings.sites[1], stored)):
+        (sheet,) = printing.sheets(study, site.library, ["lupusqol"], "ta", where, now)
+        assert sheet.wording.fingerprint == wanted.fingerprint
+    with pytest.raises(PrintRefused) as caught:
+        printing.sheets(study, site.library, ["lupusqol"], "ta", None, now)
+    assert (caught.value.code, caught.value.items) == ("site", ("lupusqol",))
+
+
 def test_the_versions_that_a_paper_can_have(site: Site) -> None:
     now, made = site.clock(), {}
     with site.database.writing() as session:

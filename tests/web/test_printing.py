@@ -216,6 +216,23 @@ def test_a_live_study_prints_what_is_licensed_for_paper_alone(
     assert len(entries(web_site)) == 1
 
 
+def test_where_sites_differ_one_is_to_be_chosen(
+    app: Flask, web_site: Site, clock: TestClock
+) -> None:
+    with web_site.database.reading() as session:
+        other = session.scalars(sa.select(SiteRow.id).where(SiteRow.code == "02")).one()
+    wording = license_it(web_site, "1", site_id=other)
+    go_live(web_site)
+    desk = signed_in(app, web_site, clock, "coordinator", None)  # of every site
+    given = {"instrument": "lupusqol", "language": "en", "copies": "1"}
+    desk.get(at(web_site, "/print"))
+    desk.post(at(web_site, "/print"), status=422, **given)
+    assert desk.page.tags_of("wrong")[0]["id"] == "site-fault"
+    assert "Please choose the site." in desk.page.text
+    desk.post(at(web_site, "/print"), **given, site="02")
+    assert wording.fingerprint[:12] in desk.page.text
+
+
 def test_a_licence_of_another_site_prints_nothing_here(desk: Browser, web_site: Site) -> None:
     with web_site.database.reading() as session:
         other = session.scalars(sa.select(SiteRow.id).where(SiteRow.code == "02")).one()
