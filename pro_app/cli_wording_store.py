@@ -29,7 +29,8 @@ def _modes(
     found = frozenset(one.strip() for one in (value or "").split(",") if one.strip())
     unknown = sorted(found - set(MODES))
     if unknown or not found:
-        raise click.BadParameter(f"some of {','.join(MODES)}")
+        named = ", ".join(map(repr, unknown)) or "none"
+        raise click.BadParameter(f"some of {','.join(MODES)}, not {named}")
     return found
 
 

@@ -111,12 +111,16 @@ def test_any_fault_stores_nothing_and_tells_nothing_of_the_text(
         (("--valid-until", "2020-01-01"), "the licence ends before it begins"),
         (("--version", "?"), "a version is a short name"),
         (("--study", "nowhere"), "there is no study 'nowhere'"),
+        (("--holder", "Owner\tL-9"), "the licence's holder holds what is no text of one line"),
+        (("--licence", "L\x1b[1m"), "the licence's number holds what is no text of one line"),
+        (("--holder", "caf\udce9"), "the licence's holder holds what is no text of one line"),
+        (("--licence", "900101-14-5678"), "the licence's number: the text holds what looks like"),
     ):
         told = loaded("wording import", file, *TERMS, *changes, code=1).output
         assert reason in told
         assert CANARY not in told
     for changes, reason in (
-        (("--modes", "fax"), "some of phone,tablet,paper,interview,aloud"),
+        (("--modes", "phone,fax"), "some of phone,tablet,paper,interview,aloud, not 'fax'"),
         (("--site", "01"), "name it with --study"),
         (("--instrument", "sf12", "--language", "en"), 'There is no instrument "sf12"'),
     ):

@@ -7,6 +7,7 @@ licence that is taken back is one without modes from a day on.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
@@ -22,15 +23,17 @@ from pro_app.core.licence import MODES
 from pro_app.core.wording import Wording, made
 from pro_app.models import Site, StoredLicence, StoredWording, Study, StudyVersion
 from pro_app.services import audit
-from pro_app.services.by_staff import Refusal, free_text
+from pro_app.services.by_staff import LONGEST, Refusal, free_text
 
 VERSION = re.compile(r"[\w.()+-]+(?: [\w.()+-]+)*")
+NO_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})  # of characters: control signs, bytes, line ends
 LAST_ZONE = timezone(timedelta(hours=-12))  # where a day ends last
 LONGEST_VERSION, LONGEST_HOLDER, LONGEST_NUMBER = 40, 200, 80  # characters
 
 
 class WordingRefused(Refusal):
-    """A wording or licence that cannot be stored; the message says why, never with its text."""
+    """A wording or licence that cannot be stored; the message says why, never with its text.
+    `items` names the field that it is about where the code does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +164,11 @@ def _check(session: Session, terms: Terms, now: datetime, ending: bool = False) 
         ("holder", terms.holder, LONGEST_HOLDER),
         ("number", terms.number, LONGEST_NUMBER),
     ):
-        if not free_text(text, WordingRefused, longest):
+        if not _told_text(name, text, longest):
             raise WordingRefused(f"the licence's {name} is missing", name)
-    free_text(terms.reason, WordingRefused)
+        if any(unicodedata.category(one) in NO_TEXT for one in text.strip()):
+            raise WordingRefused(f"the licence's {name} holds what is no text of one line", name)
+    _told_text("reason", terms.reason, LONGEST)
     unknown = sorted(terms.modes - set(MODES))
     if unknown or not (terms.modes or ending):
         said = f"the modes are some of {', '.join(MODES)}, not {', '.join(unknown) or 'none'}"
@@ -176,6 +181,14 @@ def _check(session: Session, terms: Terms, now: datetime, ending: bool = False) 
         site = session.get(Site, terms.site_id)
         if site is None or site.study_id != terms.study_id:
             raise WordingRefused("the site is not one of the study", "site")
+
+
+def _told_text(name: str, text: str, longest: int) -> str:
+    """A text as it is kept. Raises WordingRefused, of which `items` names the field."""
+    try:
+        return free_text(text, WordingRefused, longest)
+    except WordingRefused as refused:
+        raise WordingRefused(f"the licence's {name}: {refused}", refused.code, [name]) from None
 
 
 def _today(session: Session, terms: Terms, now: datetime) -> date:

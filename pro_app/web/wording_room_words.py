@@ -76,7 +76,8 @@ def says(code: str) -> str:
 
 def refused(error: WordingRefused) -> dict[str, str]:
     """By field, what was refused."""
-    return {FIELDS[error.code]: says(error.code)}
+    field = error.items[0] if error.items else FIELDS[error.code]
+    return {field: says(error.code)}
 
 
 def modes(found: Iterable[str]) -> list[str]:

@@ -364,6 +364,7 @@ def test_a_licence_is_ended_with_a_reason(desk: Browser, web_site: Site) -> None
         ({"from_on": "2099-01-01"}, "This wording is not read there on that day."),
         ({"from_on": ""}, "Please enter the first day."),
         ({"reason": ""}, "Please enter the reason"),
+        ({"reason": "900101-14-5678"}, "Never enter the number of an identity card."),
         ({"site": ""}, "Please choose the site."),
     ):
         given = {
@@ -372,6 +373,8 @@ def test_a_licence_is_ended_with_a_reason(desk: Browser, web_site: Site) -> None
         }  # fmt: skip
         send(desk, web_site, "/wording/licence/end", 422, given)
         assert told in wrong(desk)
+        (field,) = changes
+        assert f'href="#{field}"' in desk.page.text
     assert rows(web_site) == (1, 1)
     given = {"wording": text, "from_on": day.isoformat(), "site": "*", "reason": "Taken back"}
     page = send(desk, web_site, "/wording/licence/end", 200, given)
