@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -78,7 +79,20 @@ class Group(click.Group):
             if type(error).__name__ == "OperationalError":  # by name: its module loads slowly
                 told = str(getattr(error, "orig", error)).strip().partition("\n")[0]
                 raise click.ClickException(f"the database cannot be used: {told}") from error
+            if (refused := _of_system(error)) is not None:
+                raise click.ClickException(refused) from error
             raise
+
+
+def _of_system(error: Exception) -> str | None:
+    """What the system refused, such as a file that cannot be written; None for any other error.
+    A reader that went away is not told: `... | head`."""
+    if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
+        return "what was typed is not UTF-8"
+    if not isinstance(error, OSError) or not error.strerror or error.errno == errno.EPIPE:
+        return None
+    place = "the system says" if error.filename is None else str(error.filename)
+    return f"{place}: {error.strerror}"
 
 
 def _refusals() -> tuple[type[Exception], ...]:

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from pro_app.cli import main
 from pro_app.config import ROOT
 from pro_app.core.wording import places
-from tests.conftest import kept_library
+from tests.conftest import Run, kept_library
 from tests.core.toy import write_toy
 from tests.services.wording_files import csv_file, sentences, workbook
 
@@ -61,6 +61,18 @@ def test_doubts_are_told_and_can_be_confirmed(tmp_path: Path) -> None:
         0,
         [f"{len(texts)} texts, no fault", "confirmed to be the owner's: items.BP1"],
     )
+
+
+def test_what_the_system_refuses_is_told_in_a_line(tmp_path: Path) -> None:
+    taken = tmp_path / "sf36v1-en-template.xlsx"
+    taken.mkdir()
+    told = run("template", "sf36v1", "--language", "en", "--out", tmp_path)
+    assert (told.exit_code, told.output) == (1, f"Error: {taken}: Is a directory\n")
+
+
+def test_bytes_that_are_no_text_are_told_in_a_line(loaded: Run) -> None:
+    told = loaded("study timeline", "caf\udce9", code=1).output
+    assert told == "Error: what was typed is not UTF-8\n"
 
 
 def test_an_instrument_of_the_site_s_own_folder(tmp_path: Path) -> None:
