@@ -12,14 +12,11 @@ from pro_app.cli_recordings import wording_record
 from pro_app.cli_score import root_option
 from pro_app.cli_wording_export import wording_export
 from pro_app.cli_wording_list import wording_list
-from pro_app.cli_wording_store import wording_end, wording_import, wording_renew
+from pro_app.cli_wording_store import tell, wording_end, wording_import, wording_renew
 from pro_app.core.study import LANGUAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pro_app.core.library import Library
-    from pro_app.core.wording_faults import Fault
 
 language_option = click.option(
     "--language", required=True, type=click.Choice(LANGUAGES), help="Of the wording."
@@ -83,22 +80,21 @@ def template(instrument: str, language: str, out: Path, root: Path) -> None:
 def check(
     file: Path, instrument: str, language: str, confirmed: tuple[str, ...], root: Path
 ) -> None:
-    """Look for every fault in a filled FILE, XLSX or CSV. Nothing is stored."""
+    """Look for every fault in a filled FILE: XLSX, CSV, or FHIR in JSON. Nothing is stored."""
     from pro_app.services import wording_file
+    from pro_app.services import wording_import as importing
 
     wanted = wording_file.wanted_of(load(root, instrument), instrument, language)
     try:
-        found = wording_file.read(start_of(file), wanted, confirmed)
-    except wording_file.FileRefused as refused:
-        faults = refused.faults
-    else:
-        click.echo(f"{len(found.texts)} texts, no fault")
-        for key, _code in found.confirmed:
-            click.echo(f"confirmed to be the owner's: {key}")
-        if found.comments:
-            click.echo(f"comments of cells, which are not read: {found.comments}")
-        return
-    tell(faults)
+        found = importing.read(start_of(file), wanted, confirmed)
+    except importing.ImportRefused as refused:
+        tell(refused.faults, "nothing was taken from the file")
+        raise AssertionError from None  # `tell` has stopped
+    click.echo(f"{len(found.texts)} texts, no fault")
+    for key in found.confirmed:
+        click.echo(f"confirmed to be the owner's: {key}")
+    if found.comments:
+        click.echo(f"comments of cells, which are not read: {found.comments}")
 
 
 def start_of(file: Path) -> bytes:
@@ -118,13 +114,3 @@ def load(root: Path, instrument: str) -> Library:
         there = ", ".join(library.instruments) or "none"
         raise click.UsageError(f'There is no instrument "{instrument}". There are: {there}.')
     return library
-
-
-def tell(faults: Sequence[Fault]) -> None:
-    """Print every fault and stop."""
-    for one in faults:
-        click.echo(one)
-    if any(one.doubtful for one in faults):
-        click.echo("If a doubtful text is the owner's all the same, name its key with --confirm.")
-    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-    raise click.ClickException(f"{count}; nothing was taken from the file")

@@ -114,12 +114,12 @@ def _read(
     try:
         return importing.read(data, wanted, confirmed)
     except importing.ImportRefused as refused:
-        tell(refused.faults)
+        tell(refused.faults, "nothing was stored")
         raise AssertionError from None  # `tell` has stopped
 
 
-def tell(faults: Sequence[AnyFault]) -> None:
-    """Print every fault and stop."""
+def tell(faults: Sequence[AnyFault], outcome: str) -> None:
+    """Print every fault and stop; `outcome` says what was not done."""
     from pro_app.core.wording_faults import Fault
 
     for one in faults:
@@ -130,7 +130,7 @@ def tell(faults: Sequence[AnyFault]) -> None:
     if any(isinstance(one, Fault) and one.doubtful for one in faults):
         click.echo("If a doubtful text is the owner's all the same, name its key with --confirm.")
     count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-    raise click.ClickException(f"{count}; nothing was stored")
+    raise click.ClickException(f"{count}; {outcome}")
 
 
 def _terms(

@@ -9,7 +9,8 @@ from click.testing import CliRunner, Result
 
 from pro_app.cli import main
 from pro_app.config import ROOT
-from pro_app.core.wording import places
+from pro_app.core.wording import made, places
+from pro_app.export.fhir import Form, one_questionnaire
 from tests.conftest import Run, kept_library
 from tests.core.toy import write_toy
 from tests.services.wording_files import csv_file, sentences, workbook
@@ -61,6 +62,23 @@ def test_doubts_are_told_and_can_be_confirmed(tmp_path: Path) -> None:
         0,
         [f"{len(texts)} texts, no fault", "confirmed to be the owner's: items.BP1"],
     )
+
+
+def test_a_file_of_fhir_is_looked_at_too(tmp_path: Path) -> None:
+    path, texts = tmp_path / "form.json", sentences(SF36, "en")
+
+    def write(changes: dict[str, str]) -> None:
+        wording = made(SF36, "en", "licensed", "ours", "1", {**texts, **changes})
+        form = Form(SF36, {"en": wording})
+        path.write_bytes(one_questionnaire(form, "en", "https://pro.example.org", str))
+
+    write({})
+    assert run("check", path, *CHECK).output == f"{len(texts)} texts, no fault\n"
+    write({"items.BP1": "How [much] pain?"})
+    told = run("check", path, *CHECK)
+    assert told.exit_code == 1
+    assert "items.BP1: there is a placeholder" in told.output
+    assert "Error: 1 fault; nothing was taken from the file" in told.output
 
 
 def test_what_the_system_refuses_is_told_in_a_line(tmp_path: Path) -> None:
