@@ -31,6 +31,34 @@ window.measure = {
     return faults;
   },
 
+  /** No word of what these selectors name goes on in the next line, and nothing sticks out sideways.
+   * Chinese breaks between any two signs. */
+  words(...places) {
+    const faults = [];
+    const root = document.documentElement;
+    if (root.scrollWidth > root.clientWidth) faults.push(`${root.scrollWidth} px wide`);
+    for (const place of places) {
+      const holders = [...document.querySelectorAll(place)];
+      if (!holders.length) faults.push(`no ${place}`);
+      for (const holder of holders) {
+        const walk = document.createTreeWalker(holder, NodeFilter.SHOW_TEXT);
+        while (walk.nextNode()) {
+          const text = walk.currentNode;
+          if (text.parentElement.closest(".unseen") || !text.parentElement.checkVisibility()) continue;
+          for (const { 0: word, index } of text.data.matchAll(/[\p{L}\p{M}\p{N}]+/gu)) {
+            if (/\p{Script=Han}/u.test(word)) continue;
+            const range = document.createRange();
+            range.setStart(text, index);
+            range.setEnd(text, index + word.length);
+            const lines = [...range.getClientRects()].filter(({ width }) => width).map(({ bottom }) => bottom);
+            if (Math.max(...lines) - Math.min(...lines) > 4) faults.push(`${word} is broken in ${place}`);
+          }
+        }
+      }
+    }
+    return faults;
+  },
+
   /** The rows to choose from are equal, large, wholly sensitive, and none is chosen. */
   rows() {
     const faults = [];

@@ -12,6 +12,7 @@ from tests.browser.answering import LANGUAGES
 from tests.browser.conftest import VIEWPORT, Phones, Server, Watch
 from tests.browser.people import Phone, expect
 from tests.browser.test_accessibility import Inspector
+from tests.browser.test_coordinator import signed_in
 from tests.conftest import Enrolled, Site
 
 MEASURE = Path(__file__).with_name("measure.js")
@@ -157,6 +158,36 @@ def faults_of(phone: Phone) -> list[str]:
     found += [f"spaced: {one}" for one in phone.page.evaluate("measure.page()")]
     phone.page.evaluate("document.adoptedStyleSheets = []")
     return found
+
+
+def broken(phone: Phone, *places: str) -> list[str]:
+    """The words that are broken there at every text size and at 200 %."""
+    found = []
+    for size in (0, 1, 2):
+        phone.page.evaluate("(size) => measure.size(size)", size)
+        found += phone.page.evaluate("(places) => measure.words(...places)", places)
+    phone.page.evaluate("measure.size(0)")
+    double_text(phone)
+    return found + phone.page.evaluate("(places) => measure.words(...places)", places)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_word_of_the_bar_and_of_next_is_broken(
+    phones: Phones, web_site: Site, language: str
+) -> None:
+    person = web_site.enrol(language=language)
+    lupusqol, _ = web_site.open(person)
+    phone = measured(phones.of(person, viewport=NARROW))
+    phone.open("/today")
+    assert broken(phone, ".bar") == [], "today"
+    item = phone.another_window()
+    item.open(f"/questionnaires/{lupusqol.public_id}/items/1")
+    item.at(1)
+    assert broken(item, ".bar", ".foot .btn") == [], "item"
+    desk = measured(signed_in(phones, web_site, language, viewport=NARROW))
+    desk.open("/staff/test/today")
+    double_text(desk)
+    assert desk.page.evaluate("measure.words('.staff > header')") == [], "staff"
 
 
 def test_the_whole_row_takes_the_tap(phones: Phones, web_site: Site) -> None:
