@@ -12,9 +12,11 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from pro_app import wiring
+from pro_app.core.wording import Wording
 from pro_app.models import ExportJob
 from pro_app.services import export_jobs, pack_jobs
 from pro_app.services.export_jobs import JobRefused
+from pro_app.services.studies import CurrentStudy
 from pro_app.web import export_words, protocol_words, staff_access
 from pro_app.web.exports import gone, handed_out, progress
 from pro_app.web.house import house
@@ -39,13 +41,26 @@ def _page(faults: dict[str, str]) -> str:
         jobs = _own(database)
     return render_template(
         "proof_pack/index.html",
-        wordings=list(pack_jobs.provable(staff_access.post().study)),
+        wordings=_in_order(staff_access.post().study),
         chosen=request.form.get("wording"),
         hindered=wiring.proof_hindrance() is not None,
         faults=faults,
         room="protocol.index",
         **_terms(jobs),
     )
+
+
+def _in_order(study: CurrentStudy) -> list[Wording]:
+    """By questionnaire and language as the study has them, what is licensed before what is ours."""
+    codes = [one.code for one in study.instruments]
+    languages = study.definition.languages
+    return sorted(
+        pack_jobs.provable(study),
+        key=lambda one: (
+            codes.index(one.instrument), languages.index(one.language),
+            one.kind == "demonstration", one.version,
+        ),
+    )  # fmt: skip
 
 
 def _own(database: Session) -> list[ExportJob]:

@@ -14,9 +14,19 @@ from playwright.sync_api import Locator, Page, expect
 from pro_app.core.study_file import read_study_file
 from pro_app.models import StoredWording
 from pro_app.services import studies
+from tests.browser.answering import LANGUAGES
 from tests.browser.conftest import Phones, Watch
 from tests.browser.people import Phone
-from tests.browser.test_coordinator import DESK, invited, press, set_up, signed_in
+from tests.browser.test_accessibility import AXE, CHECK, TAGS
+from tests.browser.test_coordinator import (
+    DESK,
+    SIDEWAYS,
+    invited,
+    looked_through,
+    press,
+    set_up,
+    signed_in,
+)
 from tests.browser.test_going_live import fill
 from tests.conftest import Site
 from tests.services import going_live
@@ -73,6 +83,7 @@ def enter(phones: Phones, site: Site, javascript: bool) -> Phone:
         desk = signed_in(phones, site, "en", role="administrator", javascript=False)
         desk.open("/staff/")
     page = desk.page
+    page.context.add_init_script(path=AXE)
     page.get_by_label("Rooms").get_by_role("link", name="Study").click()
     page.get_by_role("link", name="Licences of the wordings").click()
     is_at(page, "Wording")
@@ -121,6 +132,16 @@ def file_with(template: Path, site: Site, **changed: str) -> Path:
     path.write_bytes(template.read_bytes())
     fill(path, texts(site) | {f"items.{item}": text for item, text in changed.items()})
     return path
+
+
+def looks_well(desk: Phone) -> None:
+    """What axe finds on a page that only a file leads to, and whether it fits a phone."""
+    page = desk.page
+    if desk.javascript:
+        assert page.evaluate(CHECK, TAGS) == []
+    page.set_viewport_size({"width": 320, "height": 740})
+    assert page.evaluate(SIDEWAYS) == 0
+    page.set_viewport_size(DESK)  # type: ignore[arg-type]
 
 
 def sees_the_faults(page: Page, site: Site) -> None:
@@ -173,7 +194,8 @@ def test_a_text_is_brought_renewed_and_ended(
 ) -> None:
     watch.expect("status of 422")  # what the browser says of the page with the faults
     first = today(gap)
-    page = enter(phones, gap, javascript).page
+    desk = enter(phones, gap, javascript)
+    page = desk.page
     affected = page.get_by_role("heading", name="Who is affected")
     expect(affected).to_be_visible()
     expect(page.get_by_text("1 participant, 1 questionnaire")).to_be_visible()
@@ -185,10 +207,12 @@ def test_a_text_is_brought_renewed_and_ended(
     tell_licence(page, first + timedelta(days=40))
     look_through(page, file_with(template, gap, LQ01="", LQ02="[here]"))
     sees_the_faults(page, gap)
+    looks_well(desk)
     assert stored(gap) is None
 
     look_through(page, file_with(template, gap))
     sees_what_changes(page, gap)
+    looks_well(desk)
     assert stored(gap) is None
     press(page, "Store this text")
     is_at(page, "Wording")
@@ -210,3 +234,16 @@ def test_a_text_is_brought_renewed_and_ended(
     expect(ends).to_contain_text(f"cannot be read from {last.day} ")
     expect(ends).to_contain_text("1 participant, 1 questionnaire")
     expect(page.get_by_text(PERSON)).to_have_count(0)  # the sites' people see who it is
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_pages_are_accessible_and_fit_a_phone(phones: Phones, gap: Site, language: str) -> None:
+    now = gap.clock()
+    with gap.database.writing() as session:
+        given = (session, gap.study, gap.library, CODE, "en", now)
+        later = today(gap) + timedelta(days=1)
+        newer = license_one(*given, "2", " b", from_on=later)  # translations are to be looked at
+    desk = signed_in(phones, gap, language, role="administrator")
+    rooms = ("", "/ending", "/translations", "/new", "/licence/renew", "/licence/end")
+    paths = [f"/staff/test/wording{room}?of={newer.fingerprint}" for room in rooms]
+    assert looked_through(desk, [*paths, "/staff/test/proof"]) == []
