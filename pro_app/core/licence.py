@@ -19,6 +19,7 @@ from pro_app.core.wording import SHORT, Wording, fits
 PHONE, TABLET, PAPER, INTERVIEW, ALOUD = MODES = ("phone", "tablet", "paper", "interview", "aloud")
 MIDNIGHT = 0  # minutes
 DAY = timedelta(days=1)
+EARLIEST = date.min + DAY  # the first day has no moment in a zone that is ahead of UTC
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -219,7 +220,8 @@ class Wordings:
         return self._beginning(licence) <= at
 
     def _beginning(self, licence: Licence) -> datetime:
-        return max(local(licence.from_on, MIDNIGHT, self.study.zone), licence.stored_at)
+        day = max(licence.from_on, EARLIEST)
+        return max(local(day, MIDNIGHT, self.study.zone), licence.stored_at)
 
     def _shipped(self, instrument: str, language: str) -> Wording | None:
         return self.library.wording(instrument, language)
@@ -244,7 +246,8 @@ class Wordings:
         """What lies before, between and after the licences of a site, in order."""
         found = list(self.of(instrument, language))
         moments = {self._beginning(one) for one in found}
-        moments |= {local(one.until + DAY, MIDNIGHT, self.study.zone) for one in found}
+        ends = {one.until + DAY for one in found if one.until < date.max}  # that day has no next
+        moments |= {local(day, MIDNIGHT, self.study.zone) for day in ends}
         since: datetime | None = None
         lacking = True  # before the first of them
         for moment in sorted(moments):

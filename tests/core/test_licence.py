@@ -111,6 +111,24 @@ def test_only_the_ways_that_are_permitted(mode: str) -> None:
     assert offered(wordings(licence(1, modes=EVERY - {mode})), 5, mode) is None
 
 
+def test_a_language_that_the_study_has_not_is_not_shown() -> None:
+    """An amendment has taken it away; its licence is still there."""
+    less = tuple(one for one in STUDY.languages if one != "ta")
+    stored = {ONE.fingerprint: ONE}
+    found = Wordings(replace(STUDY, languages=less), LIBRARY, stored, (licence(1),), SITES)
+    assert offered(found, 5) is None
+    assert found.withheld.covers(CODE, "ta", 1, at(5), at(6))
+
+
+@pytest.mark.parametrize("status", ["live", "test"])
+def test_a_licence_for_ever(status: str) -> None:
+    """As some are written: from the first day of all calendars to the last."""
+    ever = replace(licence(1), from_on=date.min, until=date.max)
+    found = wordings(ever, status=status)
+    assert offered(found, 5) == "1"
+    assert not found.withheld.covers(CODE, "ta", 1, at(5), at(6))
+
+
 def test_a_test_study_has_the_demonstration_besides_and_a_demonstration_nothing_else() -> None:
     phone_only = licence(1, modes=frozenset({"phone"}))
     test = wordings(phone_only, status="test")
@@ -127,6 +145,16 @@ def test_what_was_replaced_does_not_come_back() -> None:
     assert [offered(found, day) for day in (9, 10, 20, 21)] == ["1", "2", "2", None]
     ended = wordings(licence(1), licence(2, ONE, 10, 10, frozenset()))
     assert [offered(ended, day) for day in (9, 10, 50)] == ["1", None, None]
+
+
+def test_the_one_that_begins_last_decides_and_of_one_day_the_later_one() -> None:
+    """Whenever they were stored: a licence for next month may be there before today's."""
+    next_first = wordings(licence(1, TWO, 10), licence(2, ONE, 0))
+    assert [offered(next_first, day) for day in (5, 15)] == ["1", "2"]
+    read = [version(next_first.reading(CODE, "ta", at(day))) for day in (-1, 5, 15)]
+    assert read == ["1", "1", "2"]
+    corrected = wordings(licence(1, ONE, 5), licence(2, TWO, 5, stored_at=at(3)))
+    assert offered(corrected, 5) == version(corrected.reading(CODE, "ta", at(5))) == "2"
 
 
 def test_a_site_may_have_its_own() -> None:
@@ -146,6 +174,39 @@ def test_what_was_begun_goes_on_in_its_wording() -> None:
     assert version(found.offered_for(CODE, "ta", "phone", at(30), 1, None)) is None
     assert version(found.offered_for(CODE, "ta", "phone", at(12), 1, at(-1))) == "2"
     assert found.offered_for(CODE, "ta", "tablet", at(12), 1, at(30)) is not None
+
+
+def test_what_was_begun_goes_on_as_its_own_site_was_permitted() -> None:
+    found = wordings(licence(1, ONE), licence(2, TWO, 0, 9, site=2))
+    for site, read in ((1, "1"), (2, "2")):
+        begun = found.offered_for(CODE, "ta", "phone", at(30), site, at(5))
+        assert version(begun) == read
+
+
+def test_what_was_begun_on_a_phone_goes_on_elsewhere_in_what_is_permitted_there() -> None:
+    found = wordings(licence(1, ONE, 0, 9, frozenset({"phone"})), licence(2, TWO, 10))
+    for mode, read in (("phone", "1"), ("tablet", "2")):
+        assert version(found.offered_for(CODE, "ta", mode, at(12), 1, at(5))) == read
+
+
+def test_what_was_begun_is_read_aloud_as_was_permitted_then_or_is_now() -> None:
+    silent = EVERY - {"aloud"}
+    later = aloud(licence(1, ONE, 0, 9), licence(2, ONE, 10, modes=silent))
+    assert later.is_read_aloud(ONE, at(12), 1, at(5)), "as it was begun"
+    assert not later.is_read_aloud(ONE, at(12), 1, None)
+    newly = aloud(licence(1, ONE, 0, 9, silent), licence(2, ONE, 10))
+    assert newly.is_read_aloud(ONE, at(12), 1, at(5)), "the same text, permitted since"
+    replaced = aloud(licence(1, ONE, 0, 9, silent), licence(2, TWO, 10))
+    assert not replaced.is_read_aloud(ONE, at(12), 1, at(5)), "another text's permission"
+    own = aloud(licence(1, ONE, modes=silent), licence(2, ONE, site=2))
+    assert [own.is_read_aloud(ONE, at(5), site, None) for site in SITES] == [False, True]
+    assert not wordings(licence(1)).is_read_aloud(ONE, at(5), 1, None), "the study has none"
+
+
+def aloud(*licences: Licence) -> Wordings:
+    """The same in a study whose questionnaires may be read aloud."""
+    of = wordings(*licences)
+    return replace(of, study=replace(of.study, read_aloud=True))
 
 
 def test_nobody_read_by_a_licence_before_it_was_stored() -> None:
@@ -173,6 +234,13 @@ def test_staff_read_the_newest_that_has_begun() -> None:
     assert found.by_fingerprint("f" * 64) is None
 
 
+def test_an_end_is_nothing_to_read() -> None:
+    found = wordings(licence(1, ONE), licence(2, TWO, 1), licence(3, ONE, 10, 10, frozenset()))
+    assert version(found.reading(CODE, "ta", at(20))) == "2"
+    only = wordings(licence(1, ONE, 10, 10, frozenset()))
+    assert only.reading(CODE, "ta", at(20)) is None
+
+
 def test_what_was_read_is_found_by_the_beginning_of_its_fingerprint() -> None:
     found = wordings(licence(1, ONE, 0, 9), licence(2, TWO, 10, 20))
     name = ONE.fingerprint[:12]
@@ -193,10 +261,19 @@ def test_a_definition_that_changed_is_not_shown_in_an_old_wording() -> None:
     assert offered(found, 5) is None
     assert found.by_fingerprint(ONE.fingerprint) == ONE, "answers keep what was read"
     assert Gap(CODE, "ta") == _ever(found.withheld)
+    others = {code: one for code, one in LIBRARY.instruments.items() if code != CODE}
+    assert offered(wordings(licence(1), library=Library(others, LIBRARY.wordings)), 5) is None
 
 
 def _ever(withheld: Withheld) -> Gap | None:
     return Gap(CODE, "ta") if (CODE, "ta") in withheld.always else None
+
+
+def test_a_gap_holds_a_window_that_has_its_very_ends() -> None:
+    gap, hour = Gap(CODE, "ta", None, at(5, 0), at(10, 0)), timedelta(hours=1)
+    assert gap.holds(at(5, 0), at(10, 0))
+    assert not gap.holds(at(5, 0) - hour, at(10, 0))
+    assert not gap.holds(at(5, 0), at(10, 0) + hour)
 
 
 @st.composite
