@@ -64,7 +64,8 @@ class Confirmation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """The participant before the tablet, and how their time with it stands."""
+    """The participant before the tablet, and how their time with it stands. `is_test`: they try the
+    study, see `studies.counted`."""
 
     tablet_id: int
     participant_id: int
@@ -76,6 +77,7 @@ class Guest:
     text_size: int
     notice_version: str | None
     notice_at: datetime | None
+    is_test: bool
     confirmed_by: str | None
     created_at: datetime
     seen_at: datetime
@@ -127,6 +129,7 @@ _guest = (
         Participant.text_size,
         Participant.notice_version,
         Participant.notice_at,
+        Participant.is_test,
         TabletSession.confirmed_by,
         TabletSession.created_at,
         TabletSession.seen_at,

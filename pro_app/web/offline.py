@@ -46,7 +46,8 @@ def plan() -> Response:
     `questionnaires` come in the order of Today; moments are ISO 8601 in UTC, `..._text` are for
     reading; `sheet` is the address of the items, null where the language has no wording; `sounds`
     are those of the recordings of the items, in their order, none where it may not be read aloud
-    (`aloud`). On a phone that is not the person's own nothing is to stay.
+    (`aloud`). `test`: they try a live study, and are no person of it. On a phone that is not the
+    person's own nothing is to stay.
     """
     study, now, person = layout.study(), house().clock(), access.person()
     if person.shared:
@@ -63,6 +64,7 @@ def plan() -> Response:
         at=now.isoformat(),
         language=layout.language(),
         text_size=person.text_size,
+        test=person.is_test and study.is_live,
         study=definition.names.get(layout.language()),
         help=layout.help_text(definition),
         questionnaires=due,

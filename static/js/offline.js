@@ -7,8 +7,8 @@
  *   last_at: string, closes_text: string, instruction: string, sheet: ?string, wording: ?string, seen: number,
  *   demonstration: boolean, aloud: boolean, given: Object<string, [string, ?number]>,
  *   receipt?: {code: string, moment: string, late: boolean}}} Questionnaire
- * @typedef {{at: string, language: string, text_size: number, study: string, help: string,
- *   questionnaires: Questionnaire[]}} Plan
+ * @typedef {{at: string, language: string, text_size: number, test?: boolean, study: string,
+ *   help: string, questionnaires: Questionnaire[]}} Plan
  */
 import { Journal, apply, clocks } from "./journal.js";
 import { Outbox } from "./outbox.js";
@@ -114,6 +114,7 @@ class House {
 
   async today() {
     show("today");
+    one("[data-test]").hidden = !this.plan.test;
     const open = this.plan.questionnaires.filter(
       (one) => one.sheet && !one.receipt && !this.sealed.has(one.id) && this.isOpen(one));
     const cards = await Promise.all(open.map((each, index) => this.card(each, index + 1).catch(() => null)));

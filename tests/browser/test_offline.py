@@ -15,6 +15,7 @@ from tests.browser.answering import LANGUAGES
 from tests.browser.conftest import Phones, Server, Watch
 from tests.browser.people import Phone
 from tests.conftest import PIN, Enrolled, Site, TestClock
+from tests.services import going_live
 
 REFUSED = "ERR_CONNECTION_REFUSED"
 EVERYTHING = {f"LQ{n:02}": n % 5 for n in range(1, 35)}
@@ -405,3 +406,23 @@ def test_an_entry_that_can_be_read_no_more_holds_up_nobody_and_is_told(
     record.eventually(lambda: record.values(web_site, lupusqol), {"LQ02": 2, "LQ03": 3})
     phone.open("/today")
     expect(phone.page.locator("[data-lost]")).to_contain_text("1 answer did not reach the study")
+
+
+@pytest.mark.parametrize("is_test", [True, False])
+def test_a_test_participant_of_a_live_study_is_marked(
+    phones: Phones, web_site: Site, server: Server, is_test: bool
+) -> None:
+    going_live.go_live(web_site)
+    person = going_live.enrol(web_site, language="en", is_test=is_test)
+    web_site.open(person)
+    phone = phones.of(person, unlocked=False)
+    phone.open("/today")
+    phone.unlock()
+    phone.sees("P2")
+    phone.is_prepared()
+    server.go_away()
+    phone = cold(phone)
+    phone.sees("N3")
+    expect(phone.page.locator(".card:not(.install)")).to_have_count(2)
+    mark = phone.page.get_by_text("This is a test, not a person of the study.")
+    expect(mark).to_be_visible(visible=is_test)

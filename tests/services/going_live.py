@@ -24,13 +24,15 @@ def go_live(site: Site, **terms: Any) -> None:
         site.study = license_all(session, study, site.library, site.clock(), **terms)
 
 
-def enrol(site: Site, number: str = "01-001", language: str = "ta") -> Enrolled:
-    """A person of a live study, with a consent and a code."""
+def enrol(
+    site: Site, number: str = "01-001", language: str = "ta", is_test: bool = False
+) -> Enrolled:
+    """A person of a live study, or somebody who tries it, with a consent and a code."""
     now = site.clock()
     with site.database.writing() as session:
         found = enrolment.add_participant(
             session, site.study, number[:2], number, language, now,
-            consent=Consent("1.0", now.date()),
+            consent=Consent("1.0", now.date()), is_test=is_test,
         )  # fmt: skip
         code = enrolment.issue_code(session, found.id, KEY, now)
         return Enrolled(found.id, number, language, code)

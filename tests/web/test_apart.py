@@ -18,15 +18,18 @@ from tests.web import test_copy as copies
 from tests.web.test_api import program
 from tests.web.test_enrol_many import enrol as enrol_file
 from tests.web.test_enrol_many import rows, upload
+from tests.web.test_offline import plan_of
 from tests.web.test_participant import reload
 from tests.web.test_staff import Desk, at, desk
 from tests.web.test_staff_access import sign_in
+from tests.web.test_tablet import LIST, agree, confirm, hand_over
 
 __all__ = ["desk"]
 
 REAL, TEST = "01-301", "01-309"
 ONLY = "Test participants only"
 MARK = "Test participant<"
+SAID = "This is a test, not a person of the study."
 
 
 def go_live(site: Site) -> None:
@@ -164,12 +167,27 @@ def test_a_file_has_tests_and_people(desk: Desk, web_site: Site) -> None:
 
 
 def test_today_says_that_it_is_a_test(app: Flask, both: Site) -> None:
-    said = "This is a test, not a person of the study."
     for number, is_test in ((REAL[:-1] + "2", False), (TEST[:-1] + "8", True)):
         phone = Browser(app)
         phone.join(enrol(both, number, is_test))
         phone.get("/today")
-        assert (said in phone.page.text) is is_test
+        assert (SAID in phone.page.text) is is_test
+
+
+def test_what_the_phone_keeps_says_that_it_is_a_test(app: Flask, both: Site) -> None:
+    for number, is_test in ((REAL[:-1] + "2", False), (TEST[:-1] + "8", True)):
+        phone = Browser(app)
+        phone.join(enrol(both, number, is_test))
+        assert plan_of(phone)["test"] is is_test
+
+
+def test_the_tablet_says_that_it_is_a_test(desk: Desk, both: Site) -> None:
+    for number, is_test in ((REAL, False), (TEST, True)):
+        hand_over(desk, both, number)
+        confirm(desk, number[-2:])
+        agree(desk)
+        assert desk.path == LIST
+        assert (SAID in desk.page.text) is is_test
 
 
 def test_programs_read_people_or_tests(app: Flask, both: Site) -> None:
