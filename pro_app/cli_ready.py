@@ -78,6 +78,8 @@ def ready_lines(found: list[Missing], zone: ZoneInfo) -> Iterator[str]:
     """What is missing, to be read."""
     for one in found:
         since = "" if one.since is None else moment_text(one.since, zone)
+        if one.code == "wording_ends":  # a licence's last day, all of which counts
+            since = since.partition(" ")[0]
         yield SAYS[one.code].format(
             about=one.about,
             languages=", ".join(one.languages),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -14,6 +14,7 @@ from pro_app.core.schedule import Timepoint
 from pro_app.core.study import StudyDefinition
 from pro_app.core.wording import Wording
 from pro_app.services import participants, readiness, studies
+from pro_app.services.readiness import Missing
 from pro_app.services.studies import CurrentStudy
 from pro_app.web import layout, locale, protocol_picture, protocol_words, staff_access, staff_words
 from pro_app.web.house import house
@@ -44,7 +45,7 @@ def index() -> str:
     return render_template(
         "protocol/index.html",
         version=here.study.version,
-        missing=[protocol_words.ready(one, names, _moment) for one in missing],
+        missing=[protocol_words.ready(one, names, _since(one)) for one in missing],
         picture=protocol_picture.picture(definition, names, protocol_words.row_label, today),
         instruments=names,
         library=house().library.instruments,
@@ -57,6 +58,15 @@ def index() -> str:
         room="protocol.index",
         **values,
     )
+
+
+def _since(one: Missing) -> Callable[[datetime], str]:
+    """How the moment of what is missing is told: of a licence its last day, all of which counts."""
+    return _day_of if one.code == "wording_ends" else _moment
+
+
+def _day_of(moment: datetime) -> str:
+    return _day_text(moment.astimezone(staff_access.post().study.definition.zone).date())
 
 
 def _moment(moment: datetime) -> str:

@@ -172,6 +172,8 @@ def test_wording_is_licensed_until_the_end_of_the_follow_up(stage: Stage) -> Non
     stage.renew("lupusqol", "en", until=last - timedelta(days=1))
     moment = datetime.combine(last - timedelta(days=1), time(), ZONE)
     assert stage.missing() == [Missing("wording_ends", "lupusqol", ("en",), since=moment)]
+    (line,) = ready_lines(stage.missing(), ZONE)
+    assert f" until {moment.date()} and no longer" in line, "all of its last day counts"
     stage.renew("lupusqol", "en", until=last)
     assert stage.missing() == []
     person = trial.enrol()

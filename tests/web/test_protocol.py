@@ -199,6 +199,22 @@ def test_licences_of_single_sites_are_told_with_their_site(desk: Desk, web_site:
     assert "Site 02 : Owner 2" in row.replace("02:", "02 :")
 
 
+def test_of_a_licence_that_ends_too_early_the_last_day_is_told(desk: Desk, web_site: Site) -> None:
+    calendar(web_site)
+    with web_site.database.writing() as session:
+        study, now = web_site.study, web_site.clock()
+        ends = now.astimezone(study.definition.zone).date() + timedelta(days=1)
+        license_all(session, study, web_site.library, now, until=ends)
+    desk.get(at(web_site, "/protocol"))
+    (row, *_) = [
+        re.sub(r"<[^>]+>", " ", one)
+        for one in desk.page.text.split("<li")
+        if "ends before the follow-up does" in one
+    ]
+    assert f"{ends.day} {ends:%b %Y}" in row
+    assert ":00" not in row, "all of the day counts"
+
+
 def test_each_missing_thing_has_words_and_a_remedy(app: Flask) -> None:
     said = []
     with app.test_request_context():
