@@ -55,7 +55,7 @@ def _of_the_system() -> str | None:
 @contextmanager
 def opened() -> Iterator[Browser]:
     """A browser without a window, for as long as the block lasts. Raises NoBrowser, and
-    BrowserFailed for whatever of Playwright's the block raises."""
+    BrowserFailed if it does not start, and for whatever of Playwright's the block raises."""
     fault = hindrance()
     if fault is not None:
         raise NoBrowser(fault)
@@ -77,4 +77,11 @@ def _launched(playwright: Playwright) -> Browser:
     if found is None:
         raise NoBrowser(NO_CHROMIUM)
     sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()  # Chromium has none for root
-    return playwright.chromium.launch(executable_path=found, args=[*QUIET, *sandbox], timeout=START)
+    from playwright.sync_api import Error
+
+    chromium = playwright.chromium
+    try:
+        return chromium.launch(executable_path=found, args=[*QUIET, *sandbox], timeout=START)
+    except Error as error:  # it says what the program wrote, on many lines
+        said = f"{found} does not start: {type(error).__name__}; try it by hand"
+        raise BrowserFailed(said) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import socket
 import tempfile
@@ -300,6 +301,30 @@ def test_the_browser_of_this_machine_opens_pages() -> None:
     thread.start()
     thread.join()
     assert seen == ["here"]
+
+
+def test_a_browser_that_does_not_start_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "chromium"
+    broken.write_text("#!/bin/sh\necho a line of its own >&2\nexit 1\n", encoding="utf-8")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path / "none"))
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    told: list[str] = []
+
+    def fail() -> None:
+        try:
+            with own_browser.opened():
+                pass
+        except own_browser.BrowserFailed as failed:
+            told.append("".join(traceback.format_exception(failed)))
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    assert f"{broken} does not start: " in told[0]
+    assert "a line of its own" not in told[0]
 
 
 def test_a_browser_that_fails_tells_nothing_that_stood_on_its_screen() -> None:
