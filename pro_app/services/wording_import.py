@@ -160,7 +160,8 @@ def earliest(
     any may be.
 
     What was begun is read in the wording of its beginning, so no other text begins on a day on
-    which somebody may have answered: not before tomorrow. The same text may go on from today.
+    which somebody may have begun: not before tomorrow. The same text may go on from today, and
+    so may any where what was read has ended on an earlier day: from before, it would not decide.
     """
     sites = licence_state.sites_of(wordings) if terms.site_id is None else (terms.site_id,)
     before = [
@@ -170,7 +171,8 @@ def earliest(
     ]
     if not before:
         return None
-    return today if all(one.wording == text for one in before) else today + DAY
+    read = [one for one in before if (one.until >= today if one.modes else one.from_on == today)]
+    return today if all(one.wording == text for one in read) else today + DAY
 
 
 @dataclass(frozen=True, slots=True)
