@@ -20,6 +20,9 @@ from argon2 import PasswordHasher
 from click.testing import CliRunner, Result
 from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.util import LRUCache
+from werkzeug.routing import Rule
 
 from pro_app import create_app
 from pro_app.cli import main
@@ -77,6 +80,43 @@ def quick_hashes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(secrets, "_MEMORY", 8)
         patch.setattr(secrets, "_pins", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_rules() -> Iterator[None]:
+    """What Werkzeug compiles for an address is kept from one application to the next: it is most of
+    making one, and the same each time."""
+    kept: dict[Any, Callable[..., tuple[str, str]]] = {}
+    compiled = Rule._compile_builder
+
+    def once(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        if rule.defaults:  # a converter has its say in these
+            return compiled(rule, append_unknown)
+        key = (rule.rule, *rule._trace, append_unknown)
+        if key not in kept:
+            kept[key] = compiled(rule, append_unknown)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_statements() -> Iterator[None]:
+    """A statement's SQL is written once for all databases of a kind, not anew for each test's."""
+    kept: LRUCache[Any, Any] = LRUCache(8_000)
+    made = sa.create_engine
+
+    def make(*given: Any, **named: Any) -> sa.Engine:
+        return made(*given, **named, execution_options={"compiled_cache": kept})
+
+    with pytest.MonkeyPatch.context() as patch:
+        # the kept SQL is found by statement and dialect: one of a kind is like another
+        patch.setattr(DefaultDialect, "__eq__", lambda one, other: type(one) is type(other))
+        patch.setattr(DefaultDialect, "__hash__", lambda one: hash(type(one)))
+        patch.setattr(sa, "create_engine", make)
         yield
 
 
