@@ -17,6 +17,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from pro_app.core.library import load_library
+from pro_app.web.wording import XLSX
+from tests.services.wording_files import sentences, workbook
+
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "pro_app" / "demo" / "pictures"
 ICONS = ROOT / "static" / "icons"
@@ -139,7 +143,12 @@ STAFFS = {  # account -> path in the demonstration study -> the picture's name
         "participants/01-004/record": "record",
         "copy": "copy",
     },
-    "administrator": {"register": "register", "protocol": "protocol"},
+    "administrator": {
+        "register": "register",
+        "protocol": "protocol",
+        "wording": "wording",
+        "proof": "proof",
+    },
 }
 
 
@@ -158,6 +167,15 @@ def take_staffs(browser: Browser, address: str) -> None:
             page.goto(f"{address}/staff/demonstration/participants/01-001")
             page.locator("form[action$='code'] .btn").first.click()
             page.screenshot(path=PICTURES / "card.png")
+            page.goto(f"{address}/staff/demonstration/print")
+            page.locator("[name=instrument]").first.check()
+            page.locator("#language").select_option("ta")
+            page.locator("form.box .btn").click()
+            page.wait_for_selector(".paper")
+            page.screenshot(path=PICTURES / "print.png")
+        if account == "administrator":
+            bring_text(page, f"{address}/staff/demonstration")
+            page.screenshot(path=PICTURES / "wording_preview.png")
         if account == "colleague":
             page.goto(f"{address}/staff/demonstration/to-check")
             page.locator("main a[href*='/paper/']").first.click()
@@ -167,6 +185,24 @@ def take_staffs(browser: Browser, address: str) -> None:
             page.locator("main a[href*='/corrections/c']").first.click()
             page.screenshot(path=PICTURES / "decision.png", full_page=True)
         page.close()
+
+
+def bring_text(page: Page, rooms: str) -> None:
+    """As far as the page that shows each text beside the English; they are made up."""
+    instrument = load_library(ROOT / "questionnaires").instruments["lupusqol"]
+    filled = workbook(instrument, "ta", None, sentences(instrument, "ta"))
+    page.goto(f"{rooms}/wording/new")
+    page.locator("#instrument").select_option("lupusqol")
+    page.locator("#language").select_option("ta")
+    page.locator("#file").set_input_files({"name": "ta.xlsx", "mimeType": XLSX, "buffer": filled})
+    for field, text in (("version", "1.0"), ("holder", "An owner"), ("number", "L-77")):
+        page.fill(f"#{field}", text)
+    page.locator("#modes").check()
+    page.fill("#until", "2029-12-31")
+    page.locator("#site").select_option("*")
+    page.locator(".brought > .btn").click()
+    page.locator(".texts").wait_for()
+    page.locator("main h2").last.evaluate("it => scrollBy(0, it.getBoundingClientRect().top - 330)")
 
 
 RESEARCHERS = {  # path in the demonstration study -> the picture's name
