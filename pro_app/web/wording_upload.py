@@ -12,6 +12,7 @@ from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 
 from pro_app.services import wording_file, wording_import, wordings
 from pro_app.services.wording_import import MOST_BYTES, AnyFault, ImportRefused, ReadFile
@@ -77,7 +78,37 @@ def check() -> Page:
     except ImportRefused as refused:
         all_doubtful = all(wording_room_words.doubtful(one) for one in refused.faults)
         return _form_page(given, {}, refused.faults, packed if all_doubtful else ""), 422
+    faults = _refused(given, terms, found)
+    if faults:
+        return _form_page(given, faults, (), packed), 422
     return _preview(given, terms, found, packed)
+
+
+class _OnlyTried(Exception):
+    """Everything could be stored; nothing is."""
+
+
+def _refused(given: Given, terms: Terms, found: ReadFile) -> Faults:
+    """What storing the file would be refused for, by field."""
+    try:
+        with house().database.writing() as database:
+            _put(database, given, terms, found)
+            raise _OnlyTried
+    except _OnlyTried:
+        return {}
+    except WordingRefused as refusal:
+        return wording_room_words.refused(refusal)
+
+
+def _put(database: Session, given: Given, terms: Terms, found: ReadFile) -> None:
+    """Store the texts with their licence. Raises WordingRefused."""
+    made = wordings.store(
+        database, house().library.instruments[given["instrument"]], given["language"],
+        given["version"], found.texts, found.sha256, terms, staff_access.post().person.actor,
+        house().clock(), found.confirmed,
+    )  # fmt: skip
+    if wording_terms.early(made.instrument, made.language, made.fingerprint, terms):
+        raise WordingRefused("another text is in force", "early")
 
 
 def _data() -> bytes:
@@ -150,16 +181,9 @@ def store() -> Page:
     try:
         found = _read(given, data)
         with house().database.writing() as database:
-            made = wordings.store(
-                database, house().library.instruments[given["instrument"]], given["language"],
-                given["version"], found.texts, found.sha256, terms, here.person.actor,
-                house().clock(), found.confirmed,
-            )  # fmt: skip
-            early = wording_terms.early(made.instrument, made.language, made.fingerprint, terms)
-            if early:
-                raise WordingRefused("another text is in force", "early")
+            _put(database, given, terms, found)
     except ImportRefused as refused:
         return _form_page(given, {}, refused.faults), 422
     except WordingRefused as refusal:
-        return _form_page(given, wording_room_words.refused(refusal)), 422
+        return _form_page(given, wording_room_words.refused(refusal), (), carried.packed(data)), 422
     return redirect(url_for("wording.index", study=here.study.definition.code), 303)

@@ -133,7 +133,8 @@ def walk(desk: Desk, site: Site) -> None:
 def walk_upload(desk: Desk, site: Site) -> None:
     """The form with faults in the file, and what a file without any would change."""
     look(desk, site, filled(site, items__LQ01="", items__LQ02="How [much]?"), 422)
-    look(desk, site, filled(site))
+    later = (today(site) + timedelta(days=2)).isoformat()
+    look(desk, site, filled(site), from_on=later)
 
 
 def test_every_page_of_the_room(app: Flask, web_site: Site, clock: TestClock) -> None:
@@ -189,8 +190,8 @@ def test_another_text_cannot_begin_on_a_day_on_which_one_is_read(
 ) -> None:
     look(desk, web_site, filled(web_site))
     store(desk, web_site)
-    look(desk, web_site, filled(web_site, items__LQ03="Another sentence."), version="1.1")
-    store(desk, web_site, 422)
+    other = filled(web_site, items__LQ03="Another sentence.")
+    look(desk, web_site, other, 422, version="1.1")
     assert "this one can begin tomorrow at the earliest" in wrong(desk)
     assert rows(web_site) == (1, 1)
 
@@ -278,9 +279,19 @@ def test_a_version_is_one_text(desk: Browser, web_site: Site) -> None:
     look(desk, web_site, filled(web_site))
     store(desk, web_site)
     tomorrow = (today(web_site) + timedelta(days=1)).isoformat()
-    look(desk, web_site, filled(web_site, items__LQ03="Another one."), from_on=tomorrow)
-    store(desk, web_site, 422)
+    other = filled(web_site, items__LQ03="Another one.")
+    page = look(desk, web_site, other, 422, from_on=tomorrow)
     assert "This version is stored already, with another text." in wrong(desk)
+    kept = {one["name"]: one["value"] for one in page.all("input") if one.get("type") == "hidden"}
+    again = fields(web_site, from_on=tomorrow, version="1.1") | {"packed": kept["packed"]}
+    page = send(desk, web_site, "/wording/new", 200, again)  # the file is not chosen again
+    assert "texts, 1 changed" in page.text
+    look_of_two = carried(page)
+    store(desk, web_site)
+    desk.response = desk.client.get(at(web_site, "/wording/new"))
+    send(desk, web_site, "/wording/new/store", 422, look_of_two | {"version": "1.0"})
+    assert "This version is stored already, with another text." in wrong(desk)
+    assert rows(web_site) == (2, 2)
 
 
 def test_a_file_of_another_format_or_of_nothing_is_refused(desk: Browser, web_site: Site) -> None:
