@@ -32,6 +32,7 @@ def test_a_wording_is_read(tmp_path: Path) -> None:
 FAULTS = [
     # text, replacement, place, reason
     ('kind = "demonstration"', 'kind = "draft"', "kind", "is not one of demonstration"),
+    ('kind = "demonstration"', 'kind = "licensed"', "kind", "is not one of demonstration"),
     ('language = "en"', 'language = "ta"', "language", '"ta" is not the name of the file'),
     ('source = "ours"\n', "", "source", "is missing"),
     ('instruction = "Choose one answer."\n', "", "instruction", "is missing"),

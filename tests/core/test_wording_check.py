@@ -109,6 +109,7 @@ TEXTS = [  # language, text, code, what its sentence names
     ("en", "Some tea\u2028for you", "line_break", ""),
     ("en", "Some\ttea for you", "control", "U+0009"),
     ("en", "Some tea\x07 for you", "control", "U+0007"),
+    ("en", "Some tea_x001f_ for you", "control", "U+001F"),  # as a workbook writes it
     ("en", "Some tea\u200b for you", "invisible", "U+200B"),
     ("en", "Some tea\u202e for you", "invisible", "U+202E"),
     ("en", "Some\ufeff tea for you", "invisible", "U+FEFF"),
@@ -119,6 +120,7 @@ TEXTS = [  # language, text, code, what its sentence names
     ("ta", "எனக்கு \uf0a5தேநீர் பிடிக்கும்.", "unusual", "U+F0A5"),
     ("en", "Some tea\U000e0fff for you", "unusual", "U+E0FFF"),
     ("en", "Some caf\ufffd for you", "garbled", "U+FFFD"),
+    ("en", f"Some caf\ufffd or {'café'.encode().decode('cp1252')}", "garbled", "U+FFFD"),
     ("en", "Some café for you".encode().decode("cp1252"), "garbled", "U+00C3"),
     ("en", "That’s some tea".encode().decode("cp1252"), "garbled", "U+00E2"),
     ("en", "Some cafe\u0301 for you", "not_nfc", ""),
@@ -177,6 +179,11 @@ def test_hints_that_were_left() -> None:
     health = {key: text for key, text in own.items() if key.startswith("options.health.")}
     assert codes(faults(health)) == [("hint_options", "options.health.1")]
     assert faults({**health, "options.health.1": "As good as ever"}) == []
+    limits = {key: text for key, text in own.items() if key.startswith("options.limits.")}
+    assert len(limits) == 3
+    assert codes(faults(limits)) == [("hint_options", "options.limits.1")]
+    left_in_malay_too = {"ms": {**sentences(SF36, "ms"), KEY: own[KEY]}}
+    assert codes(faults({KEY: own[KEY]}, stored=left_in_malay_too)) == [("hint", KEY)]
 
 
 def test_what_is_alike_in_every_wording_is_no_hint() -> None:
@@ -202,6 +209,8 @@ def test_texts_of_another_language() -> None:
     numbers = {key: key[-1] for key in places(SF36) if key.startswith("options.health.")}
     assert faults(numbers, stored={"ms": {**stored["ms"], **numbers}}) == []
     assert faults({}, stored={"en": sentences(SF36, "en")}) == []
+    drug = {"ms": {**stored["ms"], OPTION: "Panadol 500"}}
+    assert faults({KEY: "Panadol 500"}, stored=drug) == [], "an option's word elsewhere"
 
 
 def test_a_file_in_another_language_is_told_once() -> None:
@@ -231,6 +240,30 @@ def test_items_below_two_leads_may_have_the_same_words() -> None:
     assert codes(twice) == [("twin_items", "items.RE1")]
     no_leads = faults({"items.GH01": "How was the tea?", "items.BP1": "How was the tea?"})
     assert codes(no_leads) == [("twin_items", "items.BP1")]
+
+
+@pytest.mark.parametrize("kind", ["formula", "number"])
+def test_of_a_cell_that_is_no_text_its_kind_is_told_alone(kind: str) -> None:
+    rows = rows_of(SF36, sentences(SF36, "en"))
+    place = next(n for n, row in enumerate(rows) if row.text("key") == KEY)
+    rows[place] = Row(rows[place].number, (*rows[place].cells[:-1], Cell("", kind)))
+    assert codes(check(rows, Wanted(SF36, "en")).faults) == [(kind, KEY)]
+
+
+@pytest.mark.parametrize(
+    ("strange", "told"),
+    [
+        ("options.health.6", "options.health.6"),
+        ("options.health.\u0666", None),  # another script's six
+        (f"options.health.{'6' * 60}", None),
+        ("What stands in the file", None),
+    ],
+)
+def test_a_strange_key_is_told_if_it_is_but_an_options(strange: str, told: str | None) -> None:
+    more = Row(99, tuple(map(Cell, (strange, "option", "", "", "", "As good as it gets"))))
+    (fault,) = check([*rows_of(SF36, sentences(SF36, "en")), more], Wanted(SF36, "en")).faults
+    assert (fault.code, fault.key) == ("options" if told else "key_unknown", told)
+    assert (strange in str(fault)) is (told is not None)
 
 
 def test_only_doubts_can_be_confirmed() -> None:
