@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from pro_app.core import licence_state
 from pro_app.core.licence_state import ENDED, IN_FORCE, LATER, REPLACED, TAKEN_BACK
-from pro_app.models import Participant
+from pro_app.models import Assessment, Participant
 from pro_app.models import Site as SiteRow
 from pro_app.services import studies, wording_ends, wording_licences
 from pro_app.services.studies import CurrentStudy
@@ -52,18 +53,68 @@ def test_who_needs_a_text_after_its_last_day_is_told_by_site(site: Site) -> None
         assert nowhere == []
         soon = wording_ends.ending(session, study, site.clock(), within=timedelta(days=10))
         assert soon == [], "the first day without is the eleventh"
+        night = site.clock() + timedelta(days=10, hours=16)  # the eleventh day, one in the morning
+        assert wording_ends.ending(session, study, night) == [], "it has ended already"
+
+
+def of_site(site: Site, code: str) -> int:
+    with site.database.reading() as session:
+        own = sa.select(SiteRow.id).where(SiteRow.code == code)
+        return session.scalars(own).one()
+
+
+def test_a_sites_own_licence_concerns_its_people_alone(site: Site) -> None:
+    study = go_live(site, today(site) + timedelta(days=300))
+    first, second = of_site(site, "01"), of_site(site, "02")
+    for number in ("01-001", "02-001"):
+        site.open(going_live.enrol(site, number, "en"), closes=timedelta(days=20))
+    with site.database.writing() as session:
+        until = today(site) + timedelta(days=3)
+        study = renew(
+            session, study, site.library, "lupusqol", "en", site.clock(), site_id=second,
+            until=until,
+        )  # fmt: skip
+    after = site.clock() + timedelta(days=5)
+    with site.database.reading() as session:
+        for covered, told in (
+            (None, ["02"]), (frozenset({first, second}), ["02"]), (frozenset({second}), ["02"]),
+            (frozenset({first}), []),
+        ):  # fmt: skip
+            ends = wording_ends.ending(session, study, site.clock(), covered)
+            assert [part.site for one in ends for part in one.affected] == told
+            now = wording_ends.unread(session, study, after, covered)
+            assert [part.site for one in now for part in one.affected] == told
+
+
+def test_what_closes_when_the_licence_ends_or_is_taken_back_is_not_affected(site: Site) -> None:
+    study = go_live(site, today(site) + timedelta(days=10))
+    midnight = timedelta(days=11, hours=-9)
+    person, other = (going_live.enrol(site, f"01-00{n}", "en") for n in (1, 2))
+    site.open(person, closes=midnight)
+    site.open(other, closes=midnight + timedelta(minutes=1))
+    with site.database.reading() as session:
+        found = wording_ends.ending(session, study, site.clock())
+        assert {part.numbers for one in found for part in one.affected} == {("01-002",)}
+    with site.database.writing() as session:
+        of_other = Assessment.participant_id == other.id
+        session.execute(sa.update(Assessment).where(of_other).values(cancelled_at=site.clock()))
+    with site.database.reading() as session:
+        assert not any(one.people for one in wording_ends.ending(session, study, site.clock()))
 
 
 def test_who_has_begun_or_is_done_or_has_left_is_not_affected(site: Site) -> None:
     study = go_live(site, today(site) + timedelta(days=3))
-    begun, done, gone = (going_live.enrol(site, f"01-00{n}", "en") for n in (1, 2, 3))
-    sheets = {one.id: site.open(one, closes=timedelta(days=20))[0] for one in (begun, done, gone)}
+    begun, done, gone, dead = (going_live.enrol(site, f"01-00{n}", "en") for n in (1, 2, 3, 4))
+    sheets = {
+        one.id: site.open(one, closes=timedelta(days=20))[0] for one in (begun, done, gone, dead)
+    }
     site.answer(sheets[begun.id], {"LQ01": 1})
     site.answer_all(sheets[done.id])
     site.submit(sheets[done.id])
     with site.database.writing() as session:
         person = session.get_one(Participant, gone.id)
         person.withdrawn_at, person.withdrew_from = site.clock(), "study"
+        session.get_one(Participant, dead.id).died_at = site.clock()
     with site.database.reading() as session:
         found = wording_ends.ending(session, study, site.clock())
     people = {
@@ -108,7 +159,7 @@ def test_a_gap_tells_when_it_is_over(site: Site) -> None:
     study = go_live(site, until)
     person = going_live.enrol(site, "01-001", "en")
     after = until + timedelta(days=6)
-    site.open(person, opens=timedelta(days=17), closes=timedelta(days=20))
+    site.open(person, opens=timedelta(days=16, hours=-9), closes=timedelta(days=20))
     with site.database.writing() as session:
         study = renew(session, study, site.library, "lupusqol", "en", site.clock(), from_on=after)
     with site.database.reading() as session:
