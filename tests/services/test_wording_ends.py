@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import date, timedelta
 
 import pytest
@@ -9,7 +10,8 @@ import sqlalchemy as sa
 
 from pro_app.core import licence_state
 from pro_app.core.licence_state import ENDED, IN_FORCE, LATER, REPLACED, TAKEN_BACK
-from pro_app.models import Assessment, Participant
+from pro_app.core.schedule import local
+from pro_app.models import Assessment, Participant, StudyVersion
 from pro_app.models import Site as SiteRow
 from pro_app.services import studies, wording_ends, wording_licences
 from pro_app.services.studies import CurrentStudy
@@ -59,7 +61,7 @@ def test_who_needs_a_text_after_its_last_day_is_told_by_site(site: Site) -> None
 
 def of_site(site: Site, code: str) -> int:
     with site.database.reading() as session:
-        own = sa.select(SiteRow.id).where(SiteRow.code == code)
+        own = sa.select(SiteRow.id).where(SiteRow.study_id == site.study.id, SiteRow.code == code)
         return session.scalars(own).one()
 
 
@@ -248,3 +250,61 @@ def test_ending_a_text_leaves_a_site_what_it_reads_in_its_place(site: Site) -> N
         if (licence := study.wordings.in_force("lupusqol", "en", now, place)) and licence.modes
     }
     assert read == {row.id: own.fingerprint}
+
+
+def end(site: Site, study: CurrentStudy, day: date, site_id: int | None) -> CurrentStudy:
+    """End what is read in English from a day on; the study with it."""
+    with site.database.writing() as session:
+        read = study.wordings.reading("lupusqol", "en", site.clock())
+        assert read is not None
+        wording_licences.end(
+            session, study, read.fingerprint, day, site_id, "why", "site", site.clock()
+        )
+        return studies.current(session, site.library, study.id)
+
+
+def read_at(site: Site, study: CurrentStudy, day: date) -> list[str]:
+    """The sites at which English can be read at noon of a day."""
+    noon = local(day, 12 * 60, study.definition.zone)
+    return [
+        code
+        for code in ("01", "02")
+        if study.wordings.offered("lupusqol", "en", "phone", noon, of_site(site, code))
+    ]
+
+
+def test_an_end_is_of_its_site_and_of_its_study_alone(site: Site) -> None:
+    day = today(site) + timedelta(days=3)
+    going_live.go_live(site, study_id=None)  # for every study
+    with site.database.writing() as session:
+        newest = sa.select(StudyVersion).order_by(StudyVersion.id.desc())
+        content = copy.deepcopy(session.scalars(newest.limit(1)).one().definition)
+        other = studies.load(session, site.library, content | {"code": "other"}, site.clock())
+    study = end(site, site.study, day, of_site(site, "02"))
+    assert read_at(site, study, day) == ["01"]
+    study = end(site, study, day, None)
+    assert read_at(site, study, day - timedelta(days=1)) == ["01", "02"]
+    assert read_at(site, study, day) == []
+    with site.database.reading() as session:
+        found = studies.current(session, site.library, other.id).wordings
+    ended = [one for one in found.licences if not one.modes]
+    assert ended == [], "the other study reads on"
+
+
+def test_only_what_is_read_can_be_ended(site: Site) -> None:
+    """On its last day, by the study's clocks; not after it, and not twice."""
+    until = today(site) + timedelta(days=3)
+    study = go_live(site, until)
+    with pytest.raises(WordingRefused) as refused:
+        end(site, study, until + timedelta(days=1), None)
+    assert refused.value.code == "not_read"
+    first, second = of_site(site, "01"), of_site(site, "02")
+    study = end(site, study, until, first)
+    assert read_at(site, study, until) == ["02"]
+    with pytest.raises(WordingRefused) as refused:
+        end(site, study, until, first)
+    assert refused.value.code == "not_read"
+    site.clock.forward(hours=16)  # the next day has begun in Kuala Lumpur, and not in UTC
+    with pytest.raises(WordingRefused) as refused:
+        end(site, study, site.clock().date(), second)
+    assert refused.value.code == "past"
