@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import uuid
@@ -56,6 +57,12 @@ PIN = "246813"
 MORNING = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)  # Monday nine o'clock in Kuala Lumpur
 BOTH = ("sqlite", "postgresql")
 SLOW = (secrets._MEMORY, secrets._pins)  # the real figures of hashing, see `quick_hashes`
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported stays: the collector of garbage need not walk it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 class TestClock:
