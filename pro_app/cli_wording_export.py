@@ -78,6 +78,8 @@ def _of(at: Desk, study_code: str | None, code: str) -> tuple[Instrument, Mappin
     definition = _definition(at.library.instruments, code)
     with at.database.reading() as session:
         study = at.study(session, study_code)
+    if code not in {one.code for one in study.instruments}:
+        raise click.ClickException(f"the study has no instrument {code!r}")
     found = {
         language: wording
         for language in study.definition.languages

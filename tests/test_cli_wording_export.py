@@ -92,3 +92,10 @@ def test_what_cannot_be_exported_writes_nothing(
     told = loaded(f"wording export {command.format(out=out)}", code=code)
     assert said in told.output
     assert not out.exists()
+
+
+def test_a_study_has_only_its_own_instruments(trial_loaded: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    told = trial_loaded("wording export sf36v2 --study trial --out", out, code=1)
+    assert "the study has no instrument 'sf36v2'" in told.output
+    assert not out.exists()

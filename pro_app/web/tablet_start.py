@@ -6,6 +6,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
+from pro_app.core.licence import TABLET
 from pro_app.models import Participant
 from pro_app.services import assessments, sessions, tablet
 from pro_app.services.tablet import TabletError
@@ -27,15 +28,20 @@ def ask(number: str) -> str:
 
 
 def _page(person: Participant, fault: str | None = None) -> str:
-    now, definition = house().clock(), staff_access.post().study.definition
+    now, study = house().clock(), staff_access.post().study
     with house().database.reading() as database:
         person = database.get_one(Participant, person.id)
-        found = assessments.today(database, definition, person.id, now)
+        found = assessments.today(database, study.definition, person.id, now)
+        readable = [
+            one
+            for one in found.open
+            if one.wording(study.wordings, person.language, TABLET, now) is not None
+        ]
         values = {
             "has_pin": tablet.has_pin(database, person.id),
             **participant_frame.frame(person, "tablet_start.ask"),
         }
-    return render_template("tablet/start.html", fault=fault, open_now=len(found.open), **values)
+    return render_template("tablet/start.html", fault=fault, open_now=len(readable), **values)
 
 
 @blueprint.post("")

@@ -183,8 +183,11 @@ def test_an_answer_tells_the_wording_that_was_on_the_screen(
 def test_a_licence_for_phones_opens_nothing_on_the_tablet(
     live: Site, phone: Browser, person: Enrolled, sheet: Assessment, desk: Desk
 ) -> None:
+    asked = f"/staff/test/participants/{person.number}/tablet"
+    assert "2 questionnaires are open" in desk.get(asked).text
     end(live, modes=frozenset({"phone"}))
     phone.get(path(sheet, "/items/1"))
+    assert "1 questionnaire is open" in desk.get(asked).text
     hand_over(desk, live, person.number)
     confirm(desk, person.number[-2:])
     if desk.path == "/tablet/notice":
