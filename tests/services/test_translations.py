@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from pro_app.core.wording import Wording
-from pro_app.models import AuditEntry
-from pro_app.services import studies, translations, wordings
+from pro_app.models import AuditEntry, Study, StudyVersion
+from pro_app.services import audit, studies, translations, wordings
 from pro_app.services.studies import CurrentStudy
-from pro_app.services.translations import ConfirmationRefused, Doubted
+from pro_app.services.translations import CONFIRMED, ConfirmationRefused, Doubted
 from pro_app.services.wordings import Terms
 from tests.conftest import Site
 from tests.services.licensing import FILE, FROM, UNTIL, license_one
@@ -127,3 +127,67 @@ def test_a_translation_stored_before_any_source_is_one_of_the_first(site: Site) 
     study = english(site, "2", instruction="Please read this first.")
     (one,) = doubted(site, study)
     assert [part.place for part in one.places] == ["instruction"]
+
+
+def test_what_was_confirmed_is_on_the_record_of_every_study_that_reads_it(site: Site) -> None:
+    with site.database.writing() as session:
+        content = session.scalars(sa.select(StudyVersion.definition)).one()
+        for code in ("second", "third"):
+            studies.load(session, site.library, dict(content) | {"code": code}, site.clock())
+        streams = {
+            one.code: audit.study_stream(one.id) for one in session.scalars(sa.select(Study))
+        }
+    own = site.study.definition.code
+    english(site, "1")
+    first = malay(site)
+    second = english(site, "2", items__LQ01="A new sentence?", items__LQ02="Another sentence?")
+    assert recorded(site, second, first, "items.LQ01") == {streams[own]}
+    with site.database.writing() as session:
+        for_all = Terms("Owner", "L", frozenset({"phone"}), FROM, UNTIL)
+        wordings.renew(session, first.fingerprint, for_all, "site", site.clock())
+        study = studies.current(session, site.library, site.study.id)
+    assert recorded(site, study, first, "items.LQ02") == set(streams.values())
+
+
+def recorded(site: Site, study: CurrentStudy, told: Wording, place: str) -> set[str]:
+    """Confirm a translation at a place: the streams that tell of it."""
+    (one,) = doubted(site, study)
+    with site.database.writing() as session:
+        translations.confirm(
+            session, study, told.fingerprint, one.source.fingerprint, place, "staff/1",
+            site.clock(),
+        )  # fmt: skip
+        entries = session.scalars(sa.select(AuditEntry).where(AuditEntry.action == CONFIRMED))
+        return {one.stream for one in entries if one.detail["place"] == place}
+
+
+def test_a_translation_that_comes_is_doubted_and_one_that_ended_is_not(site: Site) -> None:
+    today = site.clock().date()
+    english(site, "1")
+    english(site, "2", items__LQ01="A new sentence?")
+    tomorrow = today + timedelta(days=1)
+    with site.database.writing() as session:
+        common = (session, site.study, site.library, "lupusqol", "ms", site.clock(), "1", " x")
+        license_one(*common, from_on=tomorrow, until=tomorrow)
+    study = english(site, "3", items__LQ02="Another sentence?")
+    (one,) = doubted(site, study)
+    assert one.source.version == "3"
+    site.clock.forward(days=1)
+    assert len(doubted(site, study)) == 1, "it is its last day"
+    site.clock.forward(days=1)
+    assert doubted(site, study) == []
+
+
+def test_the_source_is_the_english_that_is_read_last(site: Site) -> None:
+    """Not the one that was stored last, nor one that was taken back."""
+    english(site, "9")
+    malay(site)
+    study = english(site, "2", items__LQ01="Of an earlier day?")
+    assert doubted(site, study) == []
+    with site.database.writing() as session:
+        early = next(one for one in study.wordings.licences if one.version == "2")
+        today = site.clock().date()
+        ended = Terms("Owner", "L", frozenset(), today, today, site.study.id)
+        wordings.renew(session, early.wording, ended, "site", site.clock())
+        study = studies.current(session, site.library, site.study.id)
+    assert doubted(site, study) == []
