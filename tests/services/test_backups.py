@@ -212,6 +212,23 @@ def test_what_lacks_a_row_is_no_backup(
     assert list(folder.iterdir()) == []
 
 
+def test_a_database_that_lacks_a_row_is_not_restored(
+    lived: Site, folder: Path, new_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by a drill nor in earnest is it called restored."""
+    made = backups.make(lived.database, folder, lived.clock)
+    less = Facts(made.facts.revision, made.facts.newest, {**made.facts.rows, "answer": 0})
+    monkeypatch.setattr(dumps, "restore", lambda *_: less)
+    with pytest.raises(BackupFault, match="the copy has 0 rows of answer"):
+        backups.restore(made.path, new_url)
+    lived.clock.forward(minutes=1)
+    before = sorted(folder.iterdir())
+    with pytest.raises(BackupFault, match="the copy has 0 rows of answer"):
+        backups.make(lived.database, folder, lived.clock, new_url)
+    assert sorted(folder.iterdir()) == before
+    assert len(rows_of(lived.database)) == 1
+
+
 @pytest.mark.parametrize(
     ("copy", "told"),
     [
