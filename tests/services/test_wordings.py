@@ -10,10 +10,11 @@ from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from pro_app.models import AuditEntry, StoredLicence, StoredWording, StudyVersion
 from pro_app.models import Site as SiteRow
-from pro_app.services import audit, studies
+from pro_app.services import audit, stored_wordings, studies
 from pro_app.services import wordings as services
 from pro_app.services.wordings import Terms, WordingRefused
 from tests.conftest import Site
@@ -72,6 +73,29 @@ def test_of_two_texts_for_one_version_the_second_is_refused(
     with pytest.raises(WordingRefused) as refused, site.database.writing() as session:
         license_one(session, site.study, site.library, "lupusqol", "ta", site.clock(), "1", " b")
     assert (refused.value.code, hidden) == ("version_taken", [])
+
+
+def test_a_text_that_was_changed_in_the_database_is_shown_to_nobody(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By somebody who may do everything there; whoever has read it before, reads it as it was."""
+    with site.database.writing() as session:
+        found = license_one(
+            session, site.study, site.library, "lupusqol", "ta", site.clock()
+        ).fingerprint
+        before = stored_wordings.read(session, {found})
+    with site.database.engine.connect() as connection, Session(connection) as session:
+        sqlite = connection.dialect.name == "sqlite"
+        trigger = "append_only_update_wording" if sqlite else "append_only ON wording"
+        session.execute(sa.text(f"DROP TRIGGER {trigger}"))
+        row = session.scalars(sa.select(StoredWording)).one()
+        row.texts = row.texts | {"items.LQ01": "Something else."}
+        session.flush()
+        assert stored_wordings.read(session, {found}) == before
+        monkeypatch.setattr(stored_wordings, "_read", {})
+        with pytest.raises(LookupError, match="was changed"):
+            stored_wordings.read(session, {found})
+        session.rollback()  # with the trigger
 
 
 def test_a_licences_last_day_is_one_of_the_study(site: Site) -> None:
