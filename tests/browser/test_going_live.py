@@ -143,6 +143,7 @@ def test_from_the_template_to_the_export(
     scores = exported(typed, tmp_path, "scores")
     assert float(scores["vigour_BURDEN"]) == 3 + 0 + 2 + 1, "a sum, one item of it reversed"
     assert float(scores["vigour_MOVING"]) == 0
+    assert (scores["wordings"], scores["wording_versions"]) == (fingerprint, "1.0")
 
 
 def wording_of(database: Database) -> str:

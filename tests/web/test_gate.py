@@ -129,6 +129,11 @@ def test_expiry_during_a_questionnaire_lets_it_be_finished(
     row = rows(live, "assessments")[0]
     assert (row["status"], row["wordings"]) == ("completed", read.fingerprint)
     assert (row["wording_versions"], row["demonstration"]) == ("2", 0)
+    scored = [*rows(live, "scores"), *rows(live, "scores_long")]
+    assert len(scored) > 8
+    for row in scored:
+        assert (row["mode"], row["languages"]) == ("own_phone", "ta")
+        assert (row["wordings"], row["wording_versions"]) == (read.fingerprint, "2")
 
 
 def test_a_new_version_during_a_questionnaire_comes_with_the_next_one(

@@ -60,8 +60,7 @@ def scores(session: Session, request: Request) -> Table:
         labels.status(request),
         labels.completed(request),
         labels.late(request),
-        labels.mode(request),
-        plain("languages", _("languages in which it was answered")),
+        *_provenance(request),
         _basis(request),
         labels.flag("corrected", _("an approved correction changed an answer"), request),
         plain("score_correction", _("correction after which the scores were computed")),
@@ -71,7 +70,7 @@ def scores(session: Session, request: Request) -> Table:
 
     def frames() -> Iterator[pl.DataFrame]:
         for part in parts(session, request):
-            shared = _shared(part)
+            shared = _shared(request, part)
             told = [
                 _named(request, one.row) | shared[one.row.id] | _wide(one)
                 for one in _scored(session, request, part)
@@ -98,7 +97,7 @@ def scores_long(session: Session, request: Request) -> Table:
             for code, name in scoring.names().items()
         }
         for part in parts(session, request):
-            shared, told = _shared(part), []
+            shared, told = _shared(request, part), []
             for one in _scored(session, request, part):
                 known = _named(request, one.row) | shared[one.row.id]
                 for scoring, key, line in _long(one):
@@ -116,6 +115,17 @@ def scorings(request: Request) -> Iterator[Scoring]:
     for instrument in request.asked():
         for name in request.study.scorings(instrument.code):
             yield instrument.scorings[name]
+
+
+def _provenance(request: Request) -> tuple[Column, ...]:
+    """How the answers came that the scores are made of."""
+    _, plain = request.words, labels.plain
+    return (
+        labels.mode(request),
+        plain("languages", _("languages in which it was answered")),
+        plain("wordings", _("fingerprints of the wordings in which it was answered")),
+        labels.wording_versions(request),
+    )
 
 
 def _basis(request: Request) -> Column:
@@ -160,6 +170,7 @@ def _long_columns(request: Request) -> tuple[Column, ...]:
         labels.status(request),
         labels.completed(request),
         labels.late(request),
+        *_provenance(request),
         labels.void(request),
         _basis(request),
         plain("scoring", _("name of the scoring")),
@@ -247,15 +258,21 @@ def _named(request: Request, row: Row) -> dict[str, Any]:
     return told | {"study": request.study.definition.code}
 
 
-def _shared(part: Part) -> dict[int, dict[str, Any]]:
+def _shared(request: Request, part: Part) -> dict[int, dict[str, Any]]:
     """By assessment, what all of its scores have in common."""
     if not part.rows:
         return {}
-    columns = (part.modes(), part.languages(), marks.changed(part), marks.voids(part))
-    names = ("mode", "languages", "corrected", "void")
+    columns: dict[str, Sequence[Any]] = {
+        "mode": part.modes(),
+        "languages": part.languages(),
+        "wordings": part.wordings(),
+        "wording_versions": marks.wording_versions(request, part.wordings()),
+        "corrected": marks.changed(part),
+        "void": marks.voids(part),
+    }
     return {
-        key: dict(zip(names, cells, strict=True))
-        for key, *cells in zip(part.columns["id"], *columns, strict=True)
+        key: dict(zip(columns, cells, strict=True))
+        for key, *cells in zip(part.columns["id"], *columns.values(), strict=True)
     }
 
 
