@@ -178,7 +178,7 @@ FRESH = {  # what makes a copy of a row differ where it must
     "alert_letter": {"public_id": "another", "step": "escalated"},
     "export_job": {"public_id": "another"},
     "api_token": {"public_id": "another", "token_hash": "another"},
-    "wording": {"fingerprint": "another"},
+    "wording": {"fingerprint": "another", "version": "2"},
     "licence": {},
     "recording": {"item": "another"},
     "confirmation": {"place": "another"},
@@ -231,6 +231,7 @@ TWICE: list[tuple[str, Row]] = [
     ("api_token", {"public_id": None}),
     ("api_token", {"token_hash": None}),
     ("wording", {"fingerprint": None}),
+    ("wording", {"version": None}),
     ("recording", {"item": None}),
     ("confirmation", {"place": None}),
 ]
