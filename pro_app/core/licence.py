@@ -189,12 +189,13 @@ class Wordings:
         self, instrument: str, language: str, fingerprint: str | None, at: datetime
     ) -> Wording | None:
         """What a person read: the wording of this instrument whose fingerprint begins so, else
-        the one of the language."""
+        the one of the language. Where a live study has none, the shipped one: the sheet was open
+        before it went live, and no answer is lost for want of a text."""
         if fingerprint and len(fingerprint) >= SHORT:
             for one in self.every():
                 if one.instrument == instrument and one.fingerprint.startswith(fingerprint):
                     return one
-        return self.reading(instrument, language, at)
+        return self.reading(instrument, language, at) or self._shipped(instrument, language)
 
     def every(self) -> Iterator[Wording]:
         """Every wording that may have been read, the shipped ones first."""
