@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
-from flask import Blueprint, abort, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from pro_app.core.wording import Wording
@@ -31,17 +31,33 @@ def _take_files(_endpoint: str | None, _values: dict[str, Any] | None) -> None:
 @blueprint.get("")
 @staff_only("administrator", fresh=True)
 def index() -> str:
-    """The texts of a wording, with what was recorded of each."""
+    """The texts of a wording, with what was recorded of each; or which wordings there are."""
+    wording = _wording()
+    if wording is None:
+        return _choice()
     again = _("Nothing was stored. Please choose the files again.")
-    return _page(_wording(), again if "again" in request.args else None)
+    return _page(wording, again if "again" in request.args else None)
 
 
-def _wording() -> Wording:
+def _wording() -> Wording | None:
     """The text that the address names, if it is licensed for the study."""
-    wordings, wanted = staff_access.post().study.wordings, request.args.get("of", "")
-    if wanted not in {one.wording for one in wordings.licences}:
-        abort(404)
-    return wordings.stored[wanted]
+    return _licensed().get(request.args.get("of", ""))
+
+
+def _licensed() -> dict[str, Wording]:
+    """The texts that are or were licensed for the study, the newest first, by fingerprint."""
+    wordings = staff_access.post().study.wordings
+    return {one.wording: wordings.stored[one.wording] for one in reversed(wordings.licences)}
+
+
+def _choice() -> str:
+    return render_template(
+        "wording_recordings/choose.html",
+        texts=_licensed().values(),
+        instruments=house().library.instruments,
+        names=locale.NAMES,
+        room="protocol.index",
+    )
 
 
 def _page(wording: Wording, fault: str | None) -> str:
@@ -68,6 +84,8 @@ def _page(wording: Wording, fault: str | None) -> str:
 def add() -> Page:
     """Store the chosen files: all or none."""
     here, now, wording = staff_access.post(), house().clock(), _wording()
+    if wording is None:
+        return _choice(), 422
     back = url_for(
         "wording_recordings.index", study=here.study.definition.code, of=wording.fingerprint
     )

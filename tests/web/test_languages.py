@@ -39,6 +39,7 @@ STAFF_FOLDERS = {
     "translations",
     "wording",
     "wording_licence",
+    "wording_recordings",
     "wording_upload",
     "tablet",
     "investigator",

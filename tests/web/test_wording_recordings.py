@@ -56,7 +56,9 @@ def stored(site: Site) -> list[str]:
 
 def walk(desk: Desk, site: Site) -> None:
     """The page before and after, with a fault, and after a proof that came too late."""
+    desk.get(at(site, "/wording/recordings"))
     address = page(site, licensed(site))
+    desk.get(at(site, "/wording/recordings"))
     desk.get(address)
     desk.post(address, 422)
     send(desk, address, {"LQ01.mp3": mp3("one")}, 200)
@@ -125,11 +127,17 @@ def test_a_proof_that_is_too_old_is_asked_for_and_stores_nothing(
     assert stored(web_site) == []
 
 
-def test_a_text_that_is_not_the_studys_has_no_page(desk: Browser, web_site: Site) -> None:
+def test_of_any_other_text_it_says_which_there_are(desk: Browser, web_site: Site) -> None:
     shipped = web_site.library.wording("lupusqol", "ms")
     assert shipped is not None
-    desk.get(page(web_site, shipped), 404)
-    desk.get(at(web_site, "/wording/recordings"), 404)
+    assert "No licensed text is in force." in desk.get(page(web_site, shipped)).text
+    own = licensed(web_site)
+    for address in (page(web_site, shipped), at(web_site, "/wording/recordings")):
+        desk.get(address)
+        assert page(web_site, own) in {one.get("href") for one in desk.page.all("a")}
+        assert shipped.items["LQ01"] not in desk.page.text
+        send(desk, address, {"LQ01.mp3": mp3("one")}, 422)
+    assert stored(web_site) == []
 
 
 def test_every_page(app: Flask, web_site: Site, clock: TestClock) -> None:
